@@ -58,7 +58,10 @@ struct error {
     char message[ERROR_MESSAGE_SIZE]; /* one sentence, UTF-8, no newline, control bytes escaped */
 };
 
-#define ERROR_INIT {ERR_NONE, 0, ""}
+#define ERROR_INIT                                                                                 \
+    {                                                                                              \
+        ERR_NONE, 0, ""                                                                            \
+    }
 
 /* Fill *err (may be NULL) with code and the formatted message; control bytes in the message are
  * shown as \xNN, so that a hostile name can't inject lines into a log.  Returns -code: write

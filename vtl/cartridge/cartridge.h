@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cartridge.h - a virtual tape cartridge: blocks, filemarks and positions on a store.
+ *
+ * A cartridge is a segmented, chained, copy-on-write log (doc/cartridge-format.md).  It knows
+ * nothing of SCSI: it has partitions, each a sequence of logical objects (blocks and filemarks)
+ * with addresses 0, 1, 2 ..., and a current position in one of them.  Errors are of the tape kind
+ * (ERR_FILEMARK, ERR_END_OF_DATA, ERR_BEGIN, ERR_END_OF_TAPE, ERR_LENGTH, ERR_PROTECTED) and say
+ * exactly where the position is afterwards, because hosts count on it (SSC-5 section 4.2).
+ *
+ * Promises:
+ *   1. What cartridge_sync() returned 0 for is read back identically after any crash.
+ *   2. After any crash each partition is a prefix, in writing order, of what was written, at least
+ *      up to the last sync; an overwrite not yet synced leaves the old data or the new, never a
+ * mix.
+ *   3. A damaged record is ERR_CORRUPT with its address; the records beside it stay readable.
+ *   4. A handle opened CARTRIDGE_READ_ONLY works beside one writer, in any process, and sees what
+ *      was committed when it was opened or last cartridge_refresh()ed.
+ *
+ * Thread rule: one thread at a time per handle.
+ */
+#ifndef CAPSTAN_VTL_CARTRIDGE_CARTRIDGE_H
+#define CAPSTAN_VTL_CARTRIDGE_CARTRIDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "vtl/store/store.h"
+
+#define CARTRIDGE_BARCODE_MAX 32
+#define CARTRIDGE_BLOCK_MAX   (16u * 1024 * 1024 - 1) /* 24-bit transfer length, SSC-5 READ(6) */
+#define CARTRIDGE_PARTITIONS  4
+
+/* What a cartridge is made with; it never changes afterwards. */
+struct cartridge_identity {
+    char barcode[CARTRIDGE_BARCODE_MAX + 1]; /* A-Z 0-9, 1..32 characters, "ABC001L8" */
+    uint8_t uuid[16];                        /* made by cartridge_create() */
+    uint8_t density;                         /* SSC density code: 0x5e is LTO-8 */
+    bool worm;                               /* written once, never overwritten */
+    uint64_t capacity;                       /* native bytes of partition 0 */
+    uint64_t early_warning;                  /* bytes before the end at which early warning is on */
+    uint32_t segment_size;                   /* bytes at which a segment object is sealed */
+    int64_t created_ns;                      /* ns since 1970 */
+};
+
+/* Fill in the defaults for an LTO cartridge of the generation in density (0x5e: 12 TB, 256 MiB
+ * segments).  barcode is copied.  ERR_RANGE for a bad barcode or an unknown density. */
+int cartridge_identity_default(struct cartridge_identity *id, const char *barcode, uint8_t density,
+                               struct error *err);
+
+/* Make an empty cartridge in store, which must hold no objects (ERR_EXISTS).  id->uuid and
+ * id->created_ns are filled in. */
+int cartridge_create(struct store *store, struct cartridge_identity *id, struct error *err);
+
+enum cartridge_mode {
+    CARTRIDGE_READ_ONLY,
+    CARTRIDGE_READ_WRITE, /* takes the writer's lock: ERR_BUSY if another handle has it */
+};
+
+struct cartridge;
+
+/* Open and, in CARTRIDGE_READ_WRITE, recover the cartridge in store.  The position is the beginning
+ * of partition 0.  The store stays the caller's and must outlive *out.
+ * Errors: ERR_FORMAT (not a cartridge, or a newer version), ERR_CORRUPT, ERR_BUSY, ERR_IO. */
+int cartridge_open(struct store *store, enum cartridge_mode mode, struct cartridge **out,
+                   struct error *err);
+
+/* Close without syncing what was not synced (call cartridge_sync() first to keep it); NULL is
+ * allowed. */
+void cartridge_close(struct cartridge *c);
+
+const struct cartridge_identity *cartridge_identity(const struct cartridge *c);
+
+/* See what a writer has committed since; the position is kept.  Read-only handles only. */
+int cartridge_refresh(struct cartridge *c, struct error *err);
+
+/* ---- position ------------------------------------------------------------------------------ */
+
+struct cartridge_position {
+    uint32_t partition;
+    uint64_t lba;      /* address of the next object to be read or written */
+    uint64_t file;     /* number of filemarks before it */
+    uint64_t eod_lba;  /* address of end of data in this partition */
+    uint64_t unsynced; /* objects written but not yet synced */
+    uint64_t unsynced_bytes;
+    bool early_warning; /* the position is behind the early-warning point */
+    uint64_t used;      /* native bytes from the beginning of the partition to the position */
+    uint64_t remaining; /* native bytes left in the partition behind end of data */
+};
+
+void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos);
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+/* Write one block of len bytes (1 .. CARTRIDGE_BLOCK_MAX) at the position and step over it.
+ * Everything behind it is gone for the host (and kept in limbo for undo).  The data is copied.
+ * *early_warning (may be NULL) is set if the block lies behind the early-warning point.
+ * Errors: ERR_END_OF_TAPE (nothing was written), ERR_PROTECTED (read-only, write-protected, WORM),
+ * ERR_IO and ERR_NO_SPACE (see cartridge_sync()). */
+int cartridge_write(struct cartridge *c, const void *data, uint32_t len, bool *early_warning,
+                    struct error *err);
+
+/* Write count filemarks (0 is allowed and does nothing); errors as cartridge_write(). */
+int cartridge_write_filemarks(struct cartridge *c, uint32_t count, bool *early_warning,
+                              struct error *err);
+
+/* Make everything written so far durable.  On failure the data since the last good sync has been
+ * rewritten to a fresh segment and synced there if that was possible (then 0 is returned);
+ * otherwise ERR_IO or ERR_NO_SPACE, *lost (may be NULL) is the address of the first object that is
+ * lost, and the end of data is put back there. */
+int cartridge_sync(struct cartridge *c, uint64_t *lost, struct error *err);
+
+/* End the data at the position (ERASE short). Synced when it returns. */
+int cartridge_erase(struct cartridge *c, struct error *err);
+
+/* Write protection by the tab of the cartridge; survives close. */
+int cartridge_set_protected(struct cartridge *c, bool on, struct error *err);
+bool cartridge_protected(const struct cartridge *c);
+
+/* ---- reading and moving ---------------------------------------------------------------------- */
+
+/* Read the block at the position into buf.  *len is the block's true length, also when it is larger
+ * than size: then the first size bytes are in buf, the position is behind the block and ERR_LENGTH
+ * is returned.  ERR_FILEMARK: the position is behind the filemark.  ERR_END_OF_DATA: at end of
+ * data, unchanged.  ERR_CORRUPT: the position is behind the damaged block. */
+int cartridge_read(struct cartridge *c, void *buf, size_t size, uint32_t *len, struct error *err);
+
+void cartridge_rewind(struct cartridge *c); /* beginning of the present partition */
+
+/* To object lba of partition; beyond end of data: at end of data, ERR_END_OF_DATA. */
+int cartridge_locate(struct cartridge *c, uint32_t partition, uint64_t lba, struct error *err);
+
+/* To the beginning of file number file (behind that many filemarks); ERR_END_OF_DATA as above. */
+int cartridge_locate_file(struct cartridge *c, uint32_t partition, uint64_t file,
+                          struct error *err);
+
+void cartridge_locate_end(struct cartridge *c); /* end of data of the present partition */
+
+/* Move over count blocks (negative: backwards).  *moved is the number of blocks moved over, always
+ * >= 0.  A filemark ends the motion: ERR_FILEMARK, the position is on its far side in the direction
+ * of motion.  ERR_END_OF_DATA, ERR_BEGIN: the position is there. */
+int cartridge_space_blocks(struct cartridge *c, int64_t count, uint64_t *moved, struct error *err);
+
+/* Move over count filemarks: forwards to behind the count-th, backwards to before it.  *moved, and
+ * ERR_END_OF_DATA and ERR_BEGIN, as above.  O(log n). */
+int cartridge_space_filemarks(struct cartridge *c, int64_t count, uint64_t *moved,
+                              struct error *err);
+
+/* Forwards to behind (backwards: before) the next run of count consecutive filemarks. */
+int cartridge_space_sequential_filemarks(struct cartridge *c, int64_t count, struct error *err);
+
+/* ---- attributes of the medium (MAM) ------------------------------------------------------------
+ */
+
+/* Small named values kept with the cartridge (SPC-5 section 7.4).  Set is durable on return.
+ * get: *len in = room, out = true length; ERR_NOT_FOUND. */
+int cartridge_attribute_set(struct cartridge *c, uint16_t id, const void *value, size_t len,
+                            struct error *err);
+int cartridge_attribute_get(const struct cartridge *c, uint16_t id, void *value, size_t *len,
+                            struct error *err);
+
+/* ---- checking ----------------------------------------------------------------------------------
+ */
+
+struct cartridge_report {
+    uint64_t blocks, filemarks, bytes; /* that are good */
+    uint64_t damaged;                  /* objects that are not */
+    uint64_t first_damaged;            /* address of the first of them */
+};
+
+/* Read every record of every partition and check headers, chain and payload.  ERR_CORRUPT if
+ * anything is damaged; *report is filled in all the same.  Position afterwards: beginning. */
+int cartridge_verify(struct cartridge *c, struct cartridge_report *report, struct error *err);
+
+#endif

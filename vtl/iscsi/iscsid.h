@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * iscsid.h - the iSCSI target server: RFC 7143, error recovery level 0, one connection per session.
+ *
+ * A listening thread per portal, a thread per connection.  A connection receives, decodes and
+ * answers; commands run on the threads of vtl/scsi, and a connection goes on answering NOP-Out
+ * while they do.
+ *
+ * Thread rule: create, start, stop, destroy from one thread.
+ */
+#ifndef CAPSTAN_VTL_ISCSI_ISCSID_H
+#define CAPSTAN_VTL_ISCSI_ISCSID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "vtl/scsi/scsi.h"
+
+#define ISCSI_NAME_MAX    223 /* RFC 7143 section 4.2.7.1 */
+#define ISCSI_PORTALS_MAX 16
+#define ISCSI_ACL_MAX     64
+
+/* CHAP secrets: 12..255 bytes; the pointers stay the caller's. */
+struct iscsid_chap {
+    const char *user, *secret;               /* what initiators must prove; NULL: no CHAP */
+    const char *mutual_user, *mutual_secret; /* what we prove to them; NULL: one-way */
+};
+
+struct iscsid_options {
+    const char *target_name;                /* iqn.… */
+    const char *target_alias;               /* NULL: none */
+    const char *portals[ISCSI_PORTALS_MAX]; /* "127.0.0.1:3260", "[::1]:3260", port 0: any free */
+    unsigned portal_count;
+    const char *initiators[ISCSI_ACL_MAX]; /* names let in; a trailing '*' is a prefix */
+    unsigned initiator_count;              /* 0: all */
+    struct iscsid_chap chap;
+    struct iscsid_chap discovery_chap; /* for discovery sessions */
+    uint32_t max_sessions;             /* 0: 1024 */
+    uint32_t nop_interval_s;           /* NOP-In when a session is idle so long; 0: 30 */
+};
+
+struct iscsid;
+
+/* Bind the portals (ERR_EXISTS with a sentence if a port is in use, ERR_RANGE for bad options) but
+ * accept nothing yet.  options is copied. */
+int iscsid_create(struct scsi_target *target, const struct iscsid_options *options,
+                  struct iscsid **out, struct error *err);
+int iscsid_start(struct iscsid *server, struct error *err);
+
+/* The address of portal n as bound ("127.0.0.1:41873"); for port 0. */
+const char *iscsid_portal(const struct iscsid *server, unsigned n);
+
+/* Ask sessions to log out (async event 1), give them grace_ms, then close all connections. */
+void iscsid_stop(struct iscsid *server, unsigned grace_ms);
+void iscsid_destroy(struct iscsid *server);
+
+struct iscsid_session_info {
+    char initiator[ISCSI_NAME_MAX + 1];
+    char peer[64];
+    uint16_t tsih;
+    bool discovery;
+    uint64_t commands, bytes_in, bytes_out;
+    int64_t since_ns;
+};
+/* Calls fn for each session. */
+int iscsid_sessions(struct iscsid *server,
+                    int (*fn)(void *ctx, const struct iscsid_session_info *info), void *ctx);
+
+#endif

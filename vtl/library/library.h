@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * library.h - who is where: the elements of a library, its cartridges, and every move.
+ *
+ * The geometry (how many slots, drives, import/export elements) comes from the configuration; the
+ * places of cartridges live in ROOT/library.db.  A move is one SQLite transaction with
+ * synchronous=FULL, so after any crash every cartridge is in exactly one place; a UNIQUE
+ * constraint makes the database itself refuse anything else.
+ *
+ * A library is opened by one process at a time (lock on ROOT/library.lock).  Element addresses are
+ * those of SMC-3: what MOVE MEDIUM and READ ELEMENT STATUS use.
+ *
+ * Thread rule: any thread; the library has one lock, taken inside every call and never held while
+ * anything outside is called.
+ */
+#ifndef CAPSTAN_VTL_LIBRARY_LIBRARY_H
+#define CAPSTAN_VTL_LIBRARY_LIBRARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "vtl/cartridge/cartridge.h"
+
+/* SMC-3 table 9; the values are those of the ELEMENT TYPE CODE field. */
+enum element_type {
+    ELEMENT_TRANSPORT = 1,
+    ELEMENT_SLOT = 2,
+    ELEMENT_IMPORT_EXPORT = 3,
+    ELEMENT_DRIVE = 4,
+};
+
+/* First element address of each kind; the counts are in struct library_geometry. */
+#define LIBRARY_ADDRESS_TRANSPORT     0x0000
+#define LIBRARY_ADDRESS_IMPORT_EXPORT 0x0010
+#define LIBRARY_ADDRESS_DRIVE         0x0100
+#define LIBRARY_ADDRESS_SLOT          0x0400
+
+#define LIBRARY_DRIVES_MAX        240
+#define LIBRARY_SLOTS_MAX         60000
+#define LIBRARY_IMPORT_EXPORT_MAX 240
+
+struct library_geometry {
+    unsigned drives, slots, import_export;
+    char serial[16]; /* of the changer, 10 characters; drives are serial with a suffix */
+};
+
+struct library_element {
+    uint16_t address;
+    enum element_type type;
+    bool full;
+    char barcode[CARTRIDGE_BARCODE_MAX + 1]; /* "" if empty */
+    bool source_valid;                       /* SVALID: source is where it came from */
+    uint16_t source;
+    bool imported;       /* IMPEXP: an operator put it there, not the robot */
+    uint64_t generation; /* rises with every change of this element */
+    int64_t changed_ns;  /* when, ns since 1970 */
+};
+
+struct library;
+
+/* Make ROOT/library.db and ROOT/cartridges/ for this geometry; ERR_EXISTS if there is one. */
+int library_create(const char *root, const struct library_geometry *geometry, struct error *err);
+
+/* Open it.  A geometry that has grown is taken over; one that has shrunk below an occupied element
+ * is ERR_STATE.  ERR_BUSY: another process has it.  *out is the caller's: library_close(). */
+int library_open(const char *root, const struct library_geometry *geometry, struct library **out,
+                 struct error *err);
+void library_close(struct library *lib);
+
+const struct library_geometry *library_geometry(const struct library *lib);
+
+/* Fill *out with the element at address; ERR_NOT_FOUND if there is none.  O(1). */
+int library_element(struct library *lib, uint16_t address, struct library_element *out,
+                    struct error *err);
+
+/* Elements of one type (0: all) from address first on, in rising order of address, at most count.
+ * fn's non-zero return ends the walk and is returned.  fn sees a snapshot and may call anything. */
+int library_elements(struct library *lib, unsigned type, uint16_t first, unsigned count,
+                     int (*fn)(void *ctx, const struct library_element *e), void *ctx,
+                     struct error *err);
+
+/* Where a barcode is; ERR_NOT_FOUND. */
+int library_find(struct library *lib, const char *barcode, struct library_element *out,
+                 struct error *err);
+
+/* Carry the cartridge from one element to another.  Durable on return.  ERR_NOT_FOUND: no such
+ * element; ERR_STATE: the source is empty; ERR_EXISTS: the destination is full. */
+int library_move(struct library *lib, uint16_t from, uint16_t to, struct error *err);
+
+/* Make a new empty cartridge and put it into `to` (0xffff: the first empty slot).  ERR_EXISTS: the
+ * barcode is taken or the element is full; ERR_STATE: the library has no empty slot.  A crash
+ * leaves the whole cartridge or none. */
+int library_cartridge_create(struct library *lib, struct cartridge_identity *id, uint16_t to,
+                             struct error *err);
+
+/* Open the store of a cartridge that is in the library. The caller closes it. */
+int library_cartridge_store(struct library *lib, const char *barcode, struct store **out,
+                            struct error *err);
+
+/* Write the path of a cartridge's directory to buf. Works without an open library: root alone. */
+int library_cartridge_path(const char *root, const char *barcode, char *buf, size_t size,
+                           struct error *err);
+
+/* Drive n (0-based) as an element address, and back (-1 if address is no drive). */
+static inline uint16_t library_drive_address(unsigned drive)
+{
+    return (uint16_t)(LIBRARY_ADDRESS_DRIVE + drive);
+}
+
+#endif

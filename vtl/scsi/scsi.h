@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scsi.h - the SCSI target: tasks in; status, sense and data out.
+ *
+ * A target holds logical units: LUN 0 is the medium changer, LUN 1 .. n are the drives 0 .. n-1.
+ * A transport (iSCSI, TCMU) makes a nexus per initiator session, fills a task and submits it; the
+ * logical unit's own thread executes tasks in order and calls task->done.  Nothing here knows a
+ * transport.
+ *
+ * Unit attentions, reservations and prevent flags are per nexus (SAM-6 section 5.14).  INQUIRY,
+ * REPORT LUNS and REQUEST SENSE are answered as SPC-5 section 5.1 says, also on a LUN that does
+ * not exist (peripheral qualifier 3).
+ *
+ * Thread rule: any thread may call; task->done is called once for each submitted task, on a
+ * thread of the target, possibly before scsi_target_submit() has returned.
+ */
+#ifndef CAPSTAN_VTL_SCSI_SCSI_H
+#define CAPSTAN_VTL_SCSI_SCSI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "vtl/library/library.h"
+
+#define SCSI_SENSE_MAX 252
+#define SCSI_CDB_MAX   260
+
+enum scsi_status { /* SAM-6 table 43 */
+                   SCSI_GOOD = 0x00,
+                   SCSI_CHECK_CONDITION = 0x02,
+                   SCSI_BUSY = 0x08,
+                   SCSI_RESERVATION_CONFLICT = 0x18,
+                   SCSI_TASK_SET_FULL = 0x28,
+                   SCSI_TASK_ABORTED = 0x40,
+};
+
+struct scsi_target;
+struct scsi_nexus;
+
+struct scsi_task {
+    /* filled in by the transport */
+    struct scsi_nexus *nexus;
+    uint8_t lun[8];            /* as on the wire, SAM-6 section 4.7 */
+    uint8_t cdb[SCSI_CDB_MAX]; /* zero-padded behind cdb_len */
+    size_t cdb_len;
+    const uint8_t *out; /* data-out: out_len bytes have been received */
+    size_t out_len;
+    uint8_t *in; /* room for data-in: in_size bytes */
+    size_t in_size;
+    uint64_t tag; /* for task management; unique per nexus while in flight */
+    void (*done)(struct scsi_task *task);
+    void *transport; /* the transport's own */
+
+    /* filled in by the target before done */
+    uint8_t status;
+    uint8_t sense[SCSI_SENSE_MAX];
+    size_t sense_len;
+    size_t in_len;     /* bytes of data-in that are valid: <= in_size */
+    uint64_t in_want;  /* bytes the device had to return by the CDB; > in_size is an overflow */
+    uint64_t out_want; /* bytes the CDB asked for; > out_len is an overflow, < an underflow */
+
+    /* the target's own */
+    struct scsi_task *next;
+    bool aborted;
+};
+
+/* Make the target over an open library, with one thread per logical unit.  The library stays the
+ * caller's and must outlive it.  product/vendor strings etc. are the built-in LTO-8 personality. */
+int scsi_target_create(struct library *lib, struct scsi_target **out, struct error *err);
+
+/* Finish or abort what is queued, synchronise the drives, stop the threads and free.  All nexuses
+ * must have been removed. */
+void scsi_target_destroy(struct scsi_target *target);
+
+unsigned scsi_target_lun_count(const struct scsi_target *target);
+
+/* A new I_T nexus: name is the initiator port's name ("iqn...,i,0x..."), copied.  Every logical
+ * unit holds a unit attention 29h/00h for it. */
+int scsi_nexus_create(struct scsi_target *target, const char *name, struct scsi_nexus **out,
+                      struct error *err);
+
+/* I_T nexus loss: tasks of the nexus are aborted (waits until none runs), its RESERVE(6) and
+ * PREVENT are released. done() is called for each aborted task before this returns. */
+void scsi_nexus_destroy(struct scsi_nexus *nexus);
+
+/* Hand over a task; it belongs to the target until done is called. */
+void scsi_target_submit(struct scsi_target *target, struct scsi_task *task);
+
+enum scsi_tmf { /* SAM-6 section 7 */
+                SCSI_TMF_ABORT_TASK,
+                SCSI_TMF_ABORT_TASK_SET,
+                SCSI_TMF_CLEAR_TASK_SET,
+                SCSI_TMF_LUN_RESET,
+                SCSI_TMF_TARGET_RESET,
+};
+enum scsi_tmf_result {
+    SCSI_TMF_COMPLETE,
+    SCSI_TMF_NO_TASK,
+    SCSI_TMF_NO_LUN,
+    SCSI_TMF_REJECTED,
+};
+
+/* Carry out a task management function; done() of every task it aborts is called with
+ * SCSI_TASK_ABORTED set in status (the transport drops the answer of tasks of the same nexus)
+ * before this returns. tag: the task for ABORT_TASK. */
+enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_nexus *nexus,
+                                        enum scsi_tmf function, const uint8_t lun[8], uint64_t tag);
+
+/* How many bytes of data-in / data-out the CDB asks for at most, so that a transport can bound its
+ * buffers before it allocates: never more than CARTRIDGE_BLOCK_MAX rounded up for tape data, 64 KiB
+ * for parameter data. */
+size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len);
+
+/* ---- what the daemon and its operator see and do ------------------------------------------------
+ */
+
+struct scsi_drive_state {
+    unsigned drive;
+    bool loaded;  /* the medium is threaded and ready */
+    bool present; /* a cartridge is in the drive, loaded or not */
+    bool busy;    /* a command is running */
+    bool prevented;
+    char barcode[CARTRIDGE_BARCODE_MAX + 1];
+    struct cartridge_position position; /* as of the last command */
+    int64_t observed_ns;
+    uint64_t bytes_read, bytes_written, commands;
+};
+int scsi_target_drive_state(struct scsi_target *target, unsigned drive,
+                            struct scsi_drive_state *out, struct error *err);
+
+/* What an operator at the library's panel does: move between any two elements, unloading a drive
+ * that is the source first (ERR_BUSY if removal is prevented), raising the unit attentions that
+ * hosts expect.  The changer's MOVE MEDIUM goes the same way. */
+int scsi_target_move(struct scsi_target *target, uint16_t from, uint16_t to, struct error *err);
+
+/* A cartridge was made in an element from outside (28h/01h or 28h/00h to the changer's nexuses). */
+void scsi_target_inventory_changed(struct scsi_target *target);
+
+#endif
