@@ -7,8 +7,8 @@
  *   cartridge:DIRECTORY                 straight into a cartridge that no drive holds
  *   file:PATH                           a plain file: the records one after the other, as dump(8)
  *                                       -f writes them; no filemarks; read with the blocking factor
- * (A later back end adds /dev/nstN.)  Back ends are rows of one table of struct tape_ops; a fault
- * layer can be put over any tape (tape_wrap).
+ * (A later back end adds /dev/nstN.)  Back ends are rows of one table of struct tape_ops; layers
+ * can be put over any tape (layer.h).
  *
  * Errors: ERR_FILEMARK, ERR_END_OF_DATA, ERR_END_OF_TAPE, ERR_NO_MEDIUM, ERR_PROTECTED, ERR_LENGTH
  * are the tape's own; ERR_IO carries the sense in words ("MEDIUM ERROR, unrecovered read error").
@@ -53,6 +53,7 @@ struct tape_login {
     const char *user, *secret;
     const char *mutual_user, *mutual_secret;
     unsigned timeout_s; /* per command; 0: 1800, as robots may be slow */
+    bool header_digest; /* ask for HeaderDigest=CRC32C (RFC 7143 section 13.1) */
 };
 
 /* login may be NULL.  A missing cartridge is not an error here (tape_load, ERR_NO_MEDIUM later).
@@ -68,21 +69,26 @@ int tape_get_info(struct tape *t, struct tape_info *info, struct error *err);
 int tape_write(struct tape *t, const void *data, size_t len, bool *early_warning,
                struct error *err);
 
-/* Read one block of any length up to size; *got is its length. ERR_LENGTH if it is longer. */
+/* Read one block of any length up to size; *got is its length.  ERR_LENGTH: it is longer, the
+ * position is behind it; ERR_FILEMARK: behind the filemark; ERR_END_OF_DATA: unchanged. */
 int tape_read(struct tape *t, void *buf, size_t size, size_t *got, struct error *err);
 
 int tape_write_filemarks(struct tape *t, unsigned count, struct error *err); /* and sync */
 int tape_sync(struct tape *t, struct error *err);
 int tape_rewind(struct tape *t, struct error *err);
+/* Forwards to behind the count-th filemark, backwards (count < 0) to before it.  ERR_END_OF_DATA,
+ * ERR_BEGIN: the position is there. */
 int tape_space_filemarks(struct tape *t, int count, struct error *err);
 int tape_space_end(struct tape *t, struct error *err); /* to end of data */
+/* ERR_END_OF_DATA: there is no such block; the position is end of data. */
 int tape_locate(struct tape *t, uint64_t block, struct error *err);
 int tape_tell(struct tape *t, struct tape_position *pos, struct error *err);
 int tape_load(struct tape *t, struct error *err);   /* waits until ready */
 int tape_unload(struct tape *t, struct error *err); /* rewinds, syncs, lets go of the cartridge */
 
 /* ---- for back ends and layers ------------------------------------------------------------------
- */
+ * A NULL operation is ERR_UNSUPPORTED; tape.c has checked arguments (lengths > 0).  Filemark counts
+ * of 0 are a sync. */
 
 struct tape_ops {
     const char *scheme; /* "iscsi://", "cartridge:", "file:" */
