@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.c - see config.h: the table of keys, and reading the file against it. */
+#include "vtl/control/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/checked.h"
+#include "common/cleanup.h"
+
+/* ---- what a text may look like ----------------------------------------------------------- */
+
+static bool only_of(const char *value, const char *allowed)
+{
+    return value[strspn(value, allowed)] == '\0';
+}
+
+static const char *serial_refusal(const char *value)
+{
+    return only_of(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+               ? NULL
+               : "a serial number is made of A-Z and 0-9";
+}
+
+/* RFC 7143 section 4.2.7: iqn., eui. or naa., in the form that RFC 3722 leaves of it. */
+static const char *iscsi_name_refusal(const char *value)
+{
+    bool type = strncmp(value, "iqn.", 4) == 0 || strncmp(value, "eui.", 4) == 0 ||
+                strncmp(value, "naa.", 4) == 0;
+
+    if (*value == '\0')
+        return NULL;
+    if (!type || value[4] == '\0')
+        return "an iSCSI name begins with iqn., eui. or naa.";
+    return only_of(value, "abcdefghijklmnopqrstuvwxyz0123456789.:-")
+               ? NULL
+               : "an iSCSI name is made of a-z, 0-9, '.', ':' and '-'";
+}
+
+static const char *initiator_refusal(const char *value)
+{
+    char name[CONFIG_TEXT_MAX];
+    size_t len = strlen(value);
+
+    if (len >= sizeof(name))
+        return "it is too long";
+    memcpy(name, value, len + 1);
+    if (len > 0 && name[len - 1] == '*')
+        name[len - 1] = '\0';
+    else if (len < 5)
+        return "an iSCSI name begins with iqn., eui. or naa.";
+    return only_of(name, "abcdefghijklmnopqrstuvwxyz0123456789.:-")
+               ? NULL
+               : "an initiator's name is made of a-z, 0-9, '.', ':' and '-', and may end in '*'";
+}
+
+static const char *portal_refusal(const char *value)
+{
+    static const char wanted[] = "a portal is ADDRESS:PORT, as in 127.0.0.1:3260 or [::1]:3260";
+    const char *colon = strrchr(value, ':');
+    size_t digits = colon ? strlen(colon + 1) : 0;
+
+    if (!colon || colon == value || digits == 0 || digits > 5)
+        return wanted;
+    if (!only_of(colon + 1, "0123456789") || atoi(colon + 1) > 65535)
+        return wanted;
+    if (value[0] != '[' && memchr(value, ':', (size_t)(colon - value)))
+        return "an IPv6 address stands in brackets, as in [::1]:3260";
+    if (value[0] == '[' && colon[-1] != ']')
+        return wanted;
+    return NULL;
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct config_key keys[] = {
+    {"library", "name", CONFIG_TEXT, 1, 64, "capstan", "what status calls the library", NULL,
+     AT(name)},
+    {"library", "serial", CONFIG_TEXT, 4, 10, NULL,
+     "serial number of the changer; those of the drives are derived from it", serial_refusal,
+     AT(serial)},
+    {"library", "drives", CONFIG_NUMBER, 1, LIBRARY_DRIVES_MAX, "2", "number of tape drives", NULL,
+     AT(drives)},
+    {"library", "slots", CONFIG_NUMBER, 1, LIBRARY_SLOTS_MAX, "8", "number of storage slots", NULL,
+     AT(slots)},
+    {"library", "import_export", CONFIG_NUMBER, 0, LIBRARY_IMPORT_EXPORT_MAX, "1",
+     "number of import/export elements", NULL, AT(import_export)},
+    {"iscsi", "target", CONFIG_TEXT, 5, ISCSI_NAME_MAX, NULL, "name of the iSCSI target",
+     iscsi_name_refusal, AT(target)},
+    {"iscsi", "portals", CONFIG_LIST, 1, ISCSI_PORTALS_MAX, "127.0.0.1:3260",
+     "addresses and ports to listen on; port 0 is any free one", portal_refusal, AT(portals)},
+    {"iscsi", "initiators", CONFIG_LIST, 0, ISCSI_ACL_MAX, "",
+     "names of the initiators that are let in; a final * is a prefix; none: all", initiator_refusal,
+     AT(initiators)},
+    {"iscsi", "initiator", CONFIG_TEXT, 0, ISCSI_NAME_MAX, "",
+     "name that dump and restore give themselves; none: made from host and process",
+     iscsi_name_refusal, AT(initiator)},
+    {"chap", "user", CONFIG_TEXT, 0, 255, "",
+     "name that initiators must prove by CHAP; none: no CHAP", NULL, AT(user)},
+    {"chap", "secret_file", CONFIG_TEXT, 0, 255, "",
+     "file with the secret of user, readable by its owner only", NULL, AT(secret_file)},
+    {"chap", "mutual_user", CONFIG_TEXT, 0, 255, "",
+     "name by which the target proves itself to initiators; none: it need not", NULL,
+     AT(mutual_user)},
+    {"chap", "mutual_secret_file", CONFIG_TEXT, 0, 255, "",
+     "file with the secret of mutual_user, another one than that of user", NULL,
+     AT(mutual_secret_file)},
+    {"chap", "discovery", CONFIG_BOOL, 0, 1, "no", "yes: discovery asks for CHAP too", NULL,
+     AT(discovery)},
+};
+
+const struct config_key *config_keys(size_t *count)
+{
+    *count = ARRAY_LENGTH(keys);
+    return keys;
+}
+
+static const struct config_key *key_find(const char *section, const char *name, bool *section_known)
+{
+    *section_known = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+        if (strcmp(keys[i].section, section) != 0)
+            continue;
+        *section_known = true;
+        if (strcmp(keys[i].key, name) == 0)
+            return &keys[i];
+    }
+    return NULL;
+}
+
+static void *key_place(struct config *config, const struct config_key *key)
+{
+    return (char *)config + key->offset;
+}
+
+/* ---- one value --------------------------------------------------------------------------- */
+
+static int set_text(struct config *config, const struct config_key *key, const char *value,
+                    struct error *err)
+{
+    const char *why = key->refusal ? key->refusal(value) : NULL;
+    size_t len = strlen(value);
+
+    if (len < key->min || len > key->max)
+        return error_set(err, ERR_RANGE, "[%s] %s must have %u to %u characters, not %zu",
+                         key->section, key->key, key->min, key->max, len);
+    if (why)
+        return error_set(err, ERR_RANGE, "[%s] %s = %.64s: %s", key->section, key->key, value, why);
+    memcpy(key_place(config, key), value, len + 1);
+    return 0;
+}
+
+static int set_number(struct config *config, const struct config_key *key, const char *value,
+                      struct error *err)
+{
+    unsigned *place = key_place(config, key);
+    unsigned long n;
+    char *end;
+
+    errno = 0;
+    n = strtoul(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end || errno || n < key->min || n > key->max)
+        return error_set(err, ERR_RANGE, "[%s] %s = %.64s: it must be a number from %u to %u",
+                         key->section, key->key, value, key->min, key->max);
+    *place = (unsigned)n;
+    return 0;
+}
+
+static int set_bool(struct config *config, const struct config_key *key, const char *value,
+                    struct error *err)
+{
+    bool *place = key_place(config, key);
+
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        return error_set(err, ERR_RANGE, "[%s] %s = %.64s: it must be yes or no", key->section,
+                         key->key, value);
+    *place = value[0] == 'y';
+    return 0;
+}
+
+static void list_clear(struct config_list *list)
+{
+    for (unsigned i = 0; i < list->count; i++)
+        free(list->item[i]);
+    list->count = 0;
+}
+
+static int list_add(struct config_list *list, const struct config_key *key, char *item,
+                    struct error *err)
+{
+    const char *why = key->refusal ? key->refusal(item) : NULL;
+
+    if (why)
+        return error_set(err, ERR_RANGE, "[%s] %s: %.64s: %s", key->section, key->key, item, why);
+    if (list->count >= key->max)
+        return error_set(err, ERR_RANGE, "[%s] %s: there may be at most %u of them", key->section,
+                         key->key, key->max);
+    list->item[list->count] = strdup(item);
+    if (!list->item[list->count])
+        return error_set(err, ERR_NO_MEMORY, "there is no memory left for [%s] %s", key->section,
+                         key->key);
+    list->count++;
+    return 0;
+}
+
+/* Add the items of value, separated by commas or blanks, to the list. */
+static int set_list(struct config *config, const struct config_key *key, const char *value,
+                    struct error *err)
+{
+    CLEANUP_FREE char *copy = strdup(value);
+    struct config_list *list = key_place(config, key);
+    char *rest = NULL;
+
+    if (!copy)
+        return error_set(err, ERR_NO_MEMORY, "there is no memory left for [%s] %s", key->section,
+                         key->key);
+    for (char *item = strtok_r(copy, ", \t", &rest); item; item = strtok_r(NULL, ", \t", &rest)) {
+        int rc = list_add(list, key, item, err);
+
+        if (rc)
+            return rc;
+    }
+    if (list->count < key->min)
+        return error_set(err, ERR_RANGE, "[%s] %s needs at least %u of them", key->section,
+                         key->key, key->min);
+    return 0;
+}
+
+static int key_set(struct config *config, const struct config_key *key, const char *value,
+                   struct error *err)
+{
+    static int (*const setters[])(struct config *, const struct config_key *, const char *,
+                                  struct error *) = {
+        [CONFIG_TEXT] = set_text,
+        [CONFIG_NUMBER] = set_number,
+        [CONFIG_BOOL] = set_bool,
+        [CONFIG_LIST] = set_list,
+    };
+
+    return setters[key->kind](config, key, value, err);
+}
+
+int config_set(struct config *config, const char *section, const char *name, const char *value,
+               struct error *err)
+{
+    bool known;
+    const struct config_key *key = key_find(section, name, &known);
+
+    if (!key)
+        return error_set(err, ERR_INTERNAL, "there is no key [%s] %s", section, name);
+    if (value[strcspn(value, "\r\n")])
+        return error_set(err, ERR_RANGE, "[%s] %s must not hold a line break", section, name);
+    if (key->kind == CONFIG_LIST)
+        list_clear(key_place(config, key));
+    return key_set(config, key, value, err);
+}
+
+/* ---- reading the file -------------------------------------------------------------------- */
+
+struct reading {
+    FILE *stream;
+    const char *path;
+    struct config *config;
+    unsigned line;  /* number of the line that the parser holds */
+    bool continued; /* it began with a blank: inih gives the key before it again */
+    size_t bytes;   /* read so far */
+    bool seen[ARRAY_LENGTH(keys)];
+    int rc; /* of the first fault; then the reader says end of file */
+    struct error *err;
+};
+
+static int reading_fail(struct reading *r, const char *why)
+{
+    r->rc = error_set(r->err, ERR_FORMAT, "%s: line %u: %s", r->path, r->line, why);
+    return 0;
+}
+
+static char *reading_stop(struct reading *r, const char *why)
+{
+    reading_fail(r, why);
+    return NULL;
+}
+
+/* fgets() for inih, with bounds and without bytes that no text has.  inih cuts a longer line in two
+ * silently, so a line that does not fit is a fault here. */
+static char *reading_line(char *text, int room, void *ctx)
+{
+    struct reading *r = ctx;
+    int used = 0, c = EOF;
+
+    if (r->rc)
+        return NULL;
+    r->line++;
+    while (used < room - 1 && (c = getc(r->stream)) != EOF) {
+        if (++r->bytes > CONFIG_FILE_MAX)
+            return reading_stop(r, "the file is larger than 1 MiB, this is no configuration");
+        if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+            return reading_stop(r, "there is a control character in it");
+        text[used++] = (char)c;
+        if (c == '\n')
+            break;
+    }
+    text[used] = '\0';
+    if (ferror(r->stream)) {
+        r->rc = error_errno(r->err, "%s cannot be read", r->path);
+        return NULL;
+    }
+    if (used == room - 1 && c != '\n') {
+        char why[200];
+
+        snprintf(
+            why, sizeof(why),
+            "it is longer than %d bytes (%.40s...); a list may go on in further lines that begin"
+            " with a blank",
+            room - 2, text);
+        return reading_stop(r, why);
+    }
+    r->continued = text[0] == ' ' || text[0] == '\t';
+    return used ? text : NULL;
+}
+
+/* inih calls this for each key. */
+static int reading_key(void *ctx, const char *section, const char *name, const char *value)
+{
+    struct reading *r = ctx;
+    bool section_known, again;
+    const struct config_key *key = key_find(section, name, &section_known);
+    struct error why = ERROR_INIT;
+    char text[256];
+
+    if (!key) {
+        snprintf(text, sizeof(text),
+                 section_known ? "[%.60s] has no key '%.60s'; see capstan.conf(5)"
+                               : "there is no section [%.60s] (key '%.60s'); see capstan.conf(5)",
+                 section, name);
+        return reading_fail(r, text);
+    }
+    again = r->seen[key - keys];
+    r->seen[key - keys] = true;
+    if (again && !(r->continued && key->kind == CONFIG_LIST)) {
+        snprintf(text, sizeof(text), "[%s] %s stands here a second time", section, name);
+        return reading_fail(r, text);
+    }
+    if (!again && key->kind == CONFIG_LIST)
+        list_clear(key_place(r->config, key));
+    if (key_set(r->config, key, value, &why))
+        return reading_fail(r, why.message);
+    return 1;
+}
+
+static int check_required(struct reading *r)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
+        if (!keys[i].fallback && !r->seen[i])
+            return error_set(r->err, ERR_FORMAT, "%s: [%s] %s is missing: %s", r->path,
+                             keys[i].section, keys[i].key, keys[i].help);
+    return 0;
+}
+
+int config_read(FILE *stream, const char *path, const char *root, struct config **out,
+                struct error *err)
+{
+    struct reading r = {.stream = stream, .path = path, .err = err};
+    int rc = config_default(root, &r.config, err);
+    int fault;
+
+    if (rc)
+        return rc;
+    fault = ini_parse_stream(reading_line, &r, reading_key, &r);
+    rc = r.rc;
+    if (!rc && fault)
+        rc = error_set(err, fault < 0 ? ERR_NO_MEMORY : ERR_FORMAT,
+                       "%s: line %d: it is neither [section], nor key = value, nor a comment", path,
+                       fault);
+    if (!rc)
+        rc = check_required(&r);
+    if (!rc) {
+        free(r.config->path);
+        r.config->path = strdup(path);
+        if (!r.config->path)
+            rc = error_set(err, ERR_NO_MEMORY, "there is no memory left for the configuration");
+    }
+    if (rc)
+        config_free(r.config);
+    else
+        *out = r.config;
+    return rc;
+}
+
+int config_load(const char *root, struct config **out, struct error *err)
+{
+    CLEANUP_FREE char *path = NULL;
+    CLEANUP_FILE FILE *stream = NULL;
+    CLEANUP_CLOSE int fd = -1;
+    struct stat st;
+
+    if (asprintf(&path, "%s/%s", root, CONFIG_FILE_NAME) < 0) {
+        path = NULL;
+        return error_set(err, ERR_NO_MEMORY, "there is no memory left for the configuration");
+    }
+    /* O_NONBLOCK: a FIFO in its place must not stop us here. */
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return error_set(err, ERR_NOT_FOUND,
+                         "%s is no library: it has no %s; make one with 'capstan init', or name"
+                         " another one with --root",
+                         root, CONFIG_FILE_NAME);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_errno(err, "%s cannot be opened", path);
+    if (!S_ISREG(st.st_mode))
+        return error_set(err, ERR_FORMAT, "%s is not a regular file", path);
+    stream = fdopen(fd, "r");
+    if (!stream)
+        return error_errno(err, "%s cannot be read", path);
+    fd = -1;
+    return config_read(stream, path, root, out, err);
+}
+
+int config_default(const char *root, struct config **out, struct error *err)
+{
+    struct config *config = calloc(1, sizeof(*config));
+    int rc = 0;
+
+    if (!config || !(config->root = strdup(root))) {
+        free(config);
+        return error_set(err, ERR_NO_MEMORY, "there is no memory left for the configuration");
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(keys) && !rc; i++)
+        if (keys[i].fallback)
+            rc = key_set(config, &keys[i], keys[i].fallback, err);
+    if (rc)
+        config_free(config);
+    else
+        *out = config;
+    return rc;
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    list_clear(&config->portals);
+    list_clear(&config->initiators);
+    free(config->root);
+    free(config->path);
+    explicit_bzero(config->secret, sizeof(config->secret));
+    explicit_bzero(config->mutual_secret, sizeof(config->mutual_secret));
+    free(config);
+}
+
+/* ---- for those who use it ---------------------------------------------------------------- */
+
+void config_geometry(const struct config *config, struct library_geometry *out)
+{
+    *out = (struct library_geometry){
+        .drives = config->drives, .slots = config->slots, .import_export = config->import_export};
+    snprintf(out->serial, sizeof(out->serial), "%.10s", config->serial);
+}
+
+void config_iscsi_options(const struct config *config, struct iscsid_options *out)
+{
+    *out = (struct iscsid_options){.target_name = config->target, .target_alias = config->name};
+    for (unsigned i = 0; i < config->portals.count; i++)
+        out->portals[out->portal_count++] = config->portals.item[i];
+    for (unsigned i = 0; i < config->initiators.count; i++)
+        out->initiators[out->initiator_count++] = config->initiators.item[i];
+    if (config->user[0]) {
+        out->chap.user = config->user;
+        out->chap.secret = config->secret;
+    }
+    if (config->mutual_user[0]) {
+        out->chap.mutual_user = config->mutual_user;
+        out->chap.mutual_secret = config->mutual_secret;
+    }
+    if (config->discovery)
+        out->discovery_chap = out->chap;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * operation_cartridge.c - making and showing cartridges: see control.h.
+ *
+ * Cartridges are looked at read-only, beside whatever drive writes to them; what is shown is what
+ * was committed.  One that cannot be read is a row with its error, never the end of the listing.
+ */
+#include "vtl/control/operations.h"
+
+#include <string.h>
+
+#include "common/checked.h"
+#include "common/json.h"
+#include "vtl/control/place.h"
+
+/* ---- kinds of media ---------------------------------------------------------------------- */
+
+static const struct media {
+    const char *suffix; /* the last two characters of an LTO barcode */
+    uint8_t density;    /* SSC density code */
+    const char *name;
+} media_table[] = {
+    {"L5", 0x58, "LTO-5"}, {"L6", 0x5a, "LTO-6"}, {"L7", 0x5c, "LTO-7"},
+    {"L8", 0x5e, "LTO-8"}, {"L9", 0x60, "LTO-9"},
+};
+
+#define MEDIA_DEFAULT "L8"
+
+static const struct media *media_find(const char *suffix)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(media_table); i++)
+        if (strcmp(media_table[i].suffix, suffix) == 0)
+            return &media_table[i];
+    return NULL;
+}
+
+static const char *media_name(uint8_t density)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(media_table); i++)
+        if (media_table[i].density == density)
+            return media_table[i].name;
+    return "unknown";
+}
+
+/* ---- create ------------------------------------------------------------------------------ */
+
+static int identity_from(const json_t *args, struct cartridge_identity *id, struct error *err)
+{
+    const char *barcode = json_get_text(args, "barcode", "");
+    size_t len = strlen(barcode);
+    const char *wanted = json_get_text(args, "media", NULL);
+    const struct media *media = media_find(wanted    ? wanted
+                                           : len > 2 ? barcode + len - 2
+                                                     : MEDIA_DEFAULT);
+    int64_t capacity = json_get_integer(args, "capacity", 0);
+    int rc;
+
+    if (wanted && !media)
+        return error_set(err, ERR_RANGE,
+                         "there is no kind of media '%.20s'; use L5, L6, L7, L8 or"
+                         " L9",
+                         wanted);
+    if (!media)
+        media = media_find(MEDIA_DEFAULT);
+    rc = cartridge_identity_default(id, barcode, media->density, err);
+    if (rc)
+        return rc;
+    id->worm = json_is_true(json_object_get(args, "worm"));
+    if (capacity == 0)
+        return 0;
+    id->capacity = (uint64_t)capacity;
+    /* A small cartridge for a test still needs room in front of its early warning. */
+    if (id->early_warning > id->capacity / 10)
+        id->early_warning = id->capacity / 10;
+    if (id->segment_size > id->capacity)
+        id->segment_size = (uint32_t)id->capacity;
+    return 0;
+}
+
+#define CAPACITY_MIN 1000000 /* bytes: some blocks and the early warning behind them */
+
+int operation_cartridge_create(struct control *control, const json_t *args, json_t **result,
+                               struct error *err)
+{
+    struct library_element to = {.address = 0xffff};
+    struct cartridge_identity id;
+    const char *place = json_get_text(args, "to", NULL);
+    char text[PLACE_TEXT_SIZE];
+    int64_t capacity = json_get_integer(args, "capacity", CAPACITY_MIN);
+    int rc = identity_from(args, &id, err);
+
+    if (!rc && capacity < CAPACITY_MIN)
+        rc = error_set(err, ERR_RANGE, "a cartridge has at least %d bytes, not %lld", CAPACITY_MIN,
+                       (long long)capacity);
+    if (!rc && place)
+        rc = place_resolve(control->library, place, ELEMENT_SLOT, &to, err);
+    if (!rc && place && to.full)
+        rc = error_set(err, ERR_EXISTS, "%s is full: it holds the cartridge %s",
+                       place_text(control->library, to.address, text), to.barcode);
+    if (!rc && place && to.type == ELEMENT_DRIVE)
+        rc = error_set(err, ERR_USAGE,
+                       "a new cartridge goes into a slot or an import/export"
+                       " element, not into a drive");
+    if (!rc)
+        rc = library_cartridge_create(control->library, &id, to.address, err);
+    if (!rc && control->target)
+        scsi_target_inventory_changed(control->target);
+    if (!rc)
+        rc = library_find(control->library, id.barcode, &to, err);
+    if (rc)
+        return rc;
+    *result = json_pack("{sssssssI}", "barcode", id.barcode, "place",
+                        place_text(control->library, to.address, text), "media",
+                        media_name(id.density), "capacity", (json_int_t)id.capacity);
+    return *result ? 0 : operation_no_memory(err);
+}
+
+/* ---- list and show ----------------------------------------------------------------------- */
+
+static int describe(json_t *row, struct cartridge *c, struct error *err)
+{
+    const struct cartridge_identity *id = cartridge_identity(c);
+    struct cartridge_position pos;
+    json_t *more;
+
+    cartridge_locate_end(c);
+    cartridge_tell(c, &pos);
+    more = json_pack("{sssIsIsIsIsIsbsb}", "media", media_name(id->density), "capacity",
+                     (json_int_t)id->capacity, "used", (json_int_t)pos.used, "remaining",
+                     (json_int_t)pos.remaining, "objects", (json_int_t)pos.eod_lba, "filemarks",
+                     (json_int_t)pos.file, "worm", id->worm, "protected", cartridge_protected(c));
+    if (!more || json_object_update(row, more)) {
+        json_decref(more);
+        return operation_no_memory(err);
+    }
+    json_decref(more);
+    return json_set_time(row, "created", id->created_ns, err);
+}
+
+static int describe_more(json_t *row, struct cartridge *c, struct error *err)
+{
+    const struct cartridge_identity *id = cartridge_identity(c);
+    char uuid[33];
+    json_t *more;
+
+    for (size_t i = 0; i < sizeof(id->uuid); i++)
+        snprintf(uuid + 2 * i, 3, "%02x", id->uuid[i]);
+    more = json_pack("{sssisIsI}", "uuid", uuid, "density", (int)id->density, "early_warning",
+                     (json_int_t)id->early_warning, "segment_size", (json_int_t)id->segment_size);
+    if (!more || json_object_update(row, more)) {
+        json_decref(more);
+        return operation_no_memory(err);
+    }
+    json_decref(more);
+    return 0;
+}
+
+/* Open the cartridge beside whoever uses it, and hand it to each of the two. */
+static int look(struct control *control, const char *barcode, json_t *row, bool more,
+                struct error *err)
+{
+    struct store *store = NULL;
+    struct cartridge *c = NULL;
+    int rc = library_cartridge_store(control->library, barcode, &store, err);
+
+    if (!rc)
+        rc = cartridge_open(store, CARTRIDGE_READ_ONLY, &c, err);
+    if (!rc)
+        rc = describe(row, c, err);
+    if (!rc && more)
+        rc = describe_more(row, c, err);
+    cartridge_close(c);
+    store_close(store);
+    return rc;
+}
+
+static json_t *cartridge_row(struct control *control, const struct library_element *e, bool more,
+                             struct error *err)
+{
+    char place[PLACE_TEXT_SIZE];
+    struct error why = ERROR_INIT;
+    json_t *row =
+        json_pack("{sssssi}", "barcode", e->barcode, "place",
+                  place_text(control->library, e->address, place), "element", (int)e->address);
+    int rc = row ? look(control, e->barcode, row, more, &why) : -ERR_NO_MEMORY;
+
+    if (!rc && json_object_set_new(row, "state", json_string("good")) == 0)
+        return row;
+    if (row && rc &&
+        json_object_set_new(row, "state", json_string(error_code_name(why.code))) == 0 &&
+        json_object_set_new(row, "error", json_string(why.message)) == 0)
+        return row;
+    json_decref(row);
+    operation_no_memory(err);
+    return NULL;
+}
+
+struct listing {
+    struct control *control;
+    json_t *rows;
+    struct error *err;
+};
+
+static int listing_add(void *ctx, const struct library_element *e)
+{
+    struct listing *l = ctx;
+    json_t *row;
+
+    if (!e->full)
+        return 0;
+    row = cartridge_row(l->control, e, false, l->err);
+    return !row || json_array_append_new(l->rows, row) ? -ERR_NO_MEMORY : 0;
+}
+
+int operation_cartridge_list(struct control *control, const json_t *args, json_t **out,
+                             struct error *err)
+{
+    struct listing l = {control, json_array(), err};
+    json_t *result = json_pack("{so}", "cartridges", l.rows);
+    int rc = result ? library_elements(control->library, 0, 0, UINT16_MAX, listing_add, &l, err)
+                    : operation_no_memory(err);
+
+    (void)args;
+    if (rc)
+        json_decref(result);
+    else
+        *out = result;
+    return rc;
+}
+
+int operation_cartridge_show(struct control *control, const json_t *args, json_t **out,
+                             struct error *err)
+{
+    struct library_element e;
+    json_t *row;
+    int rc =
+        place_resolve(control->library, json_get_text(args, "barcode", ""), ELEMENT_SLOT, &e, err);
+    char text[PLACE_TEXT_SIZE];
+
+    if (!rc && !e.full)
+        rc = error_set(err, ERR_STATE, "there is no cartridge in %s",
+                       place_text(control->library, e.address, text));
+    if (rc)
+        return rc;
+    row = cartridge_row(control, &e, true, err);
+    if (!row)
+        return -ERR_NO_MEMORY;
+    *out = json_pack("{so}", "cartridge", row);
+    return *out ? 0 : operation_no_memory(err);
+}

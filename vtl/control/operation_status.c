@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * operation_status.c - the picture of a library: see control.h.
+ *
+ * What a drive does is known by the daemon only, so each drive says how fresh its state is
+ * ("observed"), and on a stopped library a cartridge in a drive is "offline", nothing more.
+ */
+#include "vtl/control/operations.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "common/json.h"
+#include "vtl/control/place.h"
+
+int operation_ping(struct control *control, const json_t *args, json_t **result, struct error *err)
+{
+    (void)args;
+    *result = json_pack("{sbsi}", "daemon", control->target != NULL, "pid", (int)getpid());
+    return *result ? 0 : operation_no_memory(err);
+}
+
+struct picture {
+    struct control *control;
+    json_t *rows;
+    struct error *err;
+};
+
+/* What every kind of element has in common. */
+static json_t *element_row(const struct library *lib, const struct library_element *e,
+                           struct error *err)
+{
+    char place[PLACE_TEXT_SIZE], source[PLACE_TEXT_SIZE];
+    json_t *row =
+        json_pack("{sssisbss?}", "place", place_text(lib, e->address, place), "element",
+                  (int)e->address, "full", e->full, "cartridge", e->full ? e->barcode : NULL);
+
+    if (!row ||
+        json_object_set_new(row, "source",
+                            e->source_valid ? json_string(place_text(lib, e->source, source))
+                                            : json_null())) {
+        json_decref(row);
+        operation_no_memory(err);
+        return NULL;
+    }
+    return row;
+}
+
+static const char *drive_word(const struct scsi_drive_state *state)
+{
+    if (state->busy)
+        return "busy";
+    return state->loaded ? "loaded" : state->present ? "unloaded" : "empty";
+}
+
+static int drive_details(json_t *row, const struct scsi_drive_state *state, struct error *err)
+{
+    const struct cartridge_position *pos = &state->position;
+    json_t *more = json_pack("{sssbsbsIsIsI}", "state", drive_word(state), "loaded", state->loaded,
+                             "prevented", state->prevented, "commands", (json_int_t)state->commands,
+                             "bytes_read", (json_int_t)state->bytes_read, "bytes_written",
+                             (json_int_t)state->bytes_written);
+    int rc;
+
+    if (!more || json_object_update(row, more)) {
+        json_decref(more);
+        return operation_no_memory(err);
+    }
+    json_decref(more);
+    rc = json_set_time(row, "observed", state->observed_ns, err);
+    if (rc || !state->loaded)
+        return rc;
+    more = json_pack("{sIsIsIsIsIsb}", "partition", (json_int_t)pos->partition, "block",
+                     (json_int_t)pos->lba, "file", (json_int_t)pos->file, "unsynced",
+                     (json_int_t)pos->unsynced, "used", (json_int_t)pos->used, "early_warning",
+                     pos->early_warning);
+    rc = !more || json_object_set_new(row, "position", more) ? operation_no_memory(err) : 0;
+    return rc;
+}
+
+static int drive_complete(struct picture *p, json_t *row, const struct library_element *e)
+{
+    unsigned drive = (unsigned)(e->address - LIBRARY_ADDRESS_DRIVE);
+    struct scsi_drive_state state;
+    int rc;
+
+    if (json_object_set_new(row, "drive", json_integer(drive)))
+        return operation_no_memory(p->err);
+    if (!p->control->target)
+        return json_object_set_new(row, "state", json_string(e->full ? "offline" : "empty"))
+                   ? operation_no_memory(p->err)
+                   : 0;
+    rc = scsi_target_drive_state(p->control->target, drive, &state, p->err);
+    return rc ? rc : drive_details(row, &state, p->err);
+}
+
+static int element_add(void *ctx, const struct library_element *e)
+{
+    struct picture *p = ctx;
+    json_t *row = element_row(p->control->library, e, p->err);
+    int rc = 0;
+
+    if (!row)
+        return -ERR_NO_MEMORY;
+    if (e->type == ELEMENT_DRIVE)
+        rc = drive_complete(p, row, e);
+    if (rc) {
+        json_decref(row);
+        return rc;
+    }
+    return json_array_append_new(p->rows, row) ? operation_no_memory(p->err) : 0;
+}
+
+static int elements_add(struct control *control, json_t *result, const char *key,
+                        enum element_type type, struct error *err)
+{
+    struct picture p = {control, json_array(), err};
+
+    if (json_object_set_new(result, key, p.rows))
+        return operation_no_memory(err);
+    return library_elements(control->library, type, 0, UINT16_MAX, element_add, &p, err);
+}
+
+static int session_add(void *ctx, const struct iscsid_session_info *info)
+{
+    struct picture *p = ctx;
+    json_t *row = json_pack("{sssssisbsIsIsI}", "initiator", info->initiator, "peer", info->peer,
+                            "tsih", (int)info->tsih, "discovery", info->discovery, "commands",
+                            (json_int_t)info->commands, "bytes_in", (json_int_t)info->bytes_in,
+                            "bytes_out", (json_int_t)info->bytes_out);
+    int rc =
+        row ? json_set_time(row, "since", info->since_ns, p->err) : operation_no_memory(p->err);
+
+    if (rc) {
+        json_decref(row);
+        return rc;
+    }
+    return json_array_append_new(p->rows, row) ? operation_no_memory(p->err) : 0;
+}
+
+static int sessions_add(struct control *control, json_t *result, struct error *err)
+{
+    struct picture p = {control, json_array(), err};
+
+    if (json_object_set_new(result, "sessions", p.rows))
+        return operation_no_memory(err);
+    return control->iscsid ? iscsid_sessions(control->iscsid, session_add, &p) : 0;
+}
+
+static int daemon_add(struct control *control, json_t *result, struct error *err)
+{
+    const struct config *config = control->config;
+    json_t *portals = json_array();
+    json_t *about = json_pack("{sbsssO}", "running", control->target != NULL, "target",
+                              config->target, "portals", portals);
+    int rc = 0;
+
+    json_decref(portals);
+    if (json_object_set_new(result, "daemon", about))
+        return operation_no_memory(err);
+    for (unsigned i = 0; i < config->portals.count; i++) {
+        const char *portal =
+            control->iscsid ? iscsid_portal(control->iscsid, i) : config->portals.item[i];
+
+        if (json_array_append_new(portals, json_string(portal)))
+            return operation_no_memory(err);
+    }
+    if (!control->target)
+        return 0;
+    if (json_object_set_new(about, "pid", json_integer(getpid())))
+        rc = operation_no_memory(err);
+    return rc ? rc : json_set_time(about, "since", control->since_ns, err);
+}
+
+static int library_add(struct control *control, json_t *result, struct error *err)
+{
+    const struct library_geometry *g = library_geometry(control->library);
+    const struct config *config = control->config;
+    json_t *about =
+        json_pack("{sssssisisi}", "name", config->name, "serial", config->serial, "drives",
+                  (int)g->drives, "slots", (int)g->slots, "import_export", (int)g->import_export);
+
+    if (!about || json_object_set_new(result, "library", about))
+        return operation_no_memory(err);
+    return json_set_bytes(about, "root", config->root, strlen(config->root), err);
+}
+
+int operation_status(struct control *control, const json_t *args, json_t **out, struct error *err)
+{
+    json_t *result = json_object();
+    int rc = result ? 0 : operation_no_memory(err);
+
+    (void)args;
+    if (!rc)
+        rc = library_add(control, result, err);
+    if (!rc)
+        rc = daemon_add(control, result, err);
+    if (!rc)
+        rc = elements_add(control, result, "drives", ELEMENT_DRIVE, err);
+    if (!rc)
+        rc = elements_add(control, result, "slots", ELEMENT_SLOT, err);
+    if (!rc)
+        rc = elements_add(control, result, "import_export", ELEMENT_IMPORT_EXPORT, err);
+    if (!rc)
+        rc = sessions_add(control, result, err);
+    if (rc)
+        json_decref(result);
+    else
+        *out = result;
+    return rc;
+}
