@@ -47,6 +47,7 @@ struct catalog_image {
     uint64_t stream_blocks;             /* length of the stream in blocks of 1,024 bytes */
     uint64_t warnings;
     enum catalog_state state;
+    uint64_t id; /* number of the image in this catalog, from 1, never used again; set by it */
 };
 
 /* One stretch of an image on one cartridge: stream block b (first_stream <= b < first_stream +
@@ -81,7 +82,7 @@ struct catalog_index;
 
 /* Open, and with create make, the catalog in directory dir. */
 int catalog_open(const char *dir, bool create, struct catalog **out, struct error *err);
-void catalog_close(struct catalog *cat);
+void catalog_close(struct catalog *cat); /* NULL is allowed; close writers and indexes first */
 
 /* ---- writing an image
  * ---------------------------------------------------------------------------- */
@@ -97,13 +98,17 @@ int catalog_writer_inode(struct catalog_writer *w, const struct catalog_inode *i
                          struct error *err);
 int catalog_writer_xattr(struct catalog_writer *w, uint32_t ino, const char *name,
                          const void *value, size_t len, struct error *err);
-/* Make the index durable, then the image's row and parts. w is freed in any case. */
+/* Make the index durable, then the image's row and parts. w is freed in any case.  ERR_RANGE if the
+ * parts do not cover stream blocks 0..stream_blocks-1 in order; ERR_EXISTS if another process was
+ * faster. */
 int catalog_writer_commit(struct catalog_writer *w, const struct catalog_image *image,
                           const struct catalog_part *parts, size_t part_count, struct error *err);
 void catalog_writer_abort(struct catalog_writer *w); /* NULL is allowed */
 
 /* ---- reading
  * -------------------------------------------------------------------------------------- */
+
+/* Every fn below may call the catalog again. */
 
 /* All images, oldest first; fn's non-zero return ends it and is returned. */
 int catalog_images(struct catalog *cat, int (*fn)(void *ctx, const struct catalog_image *image),
@@ -122,9 +127,10 @@ int catalog_generation(struct catalog *cat, uint64_t *generation, struct error *
 /* Remove an image: row, then index. */
 int catalog_image_delete(struct catalog *cat, const char *uuid, struct error *err);
 
+/* Indexes are kept open and shared: opening one again is cheap. */
 int catalog_index_open(struct catalog *cat, const char *uuid, struct catalog_index **out,
                        struct error *err);
-void catalog_index_close(struct catalog_index *idx);
+void catalog_index_close(struct catalog_index *idx); /* NULL is allowed */
 /* *ino of name in directory; ERR_NOT_FOUND. */
 int catalog_index_lookup(struct catalog_index *idx, uint32_t directory, const void *name,
                          size_t name_len, uint32_t *ino, struct error *err);

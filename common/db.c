@@ -461,10 +461,16 @@ static int make_schema(struct db *db, struct error *err)
     return rc;
 }
 
+/* A defensive connection refuses to do without a journal; this file is ours and empty. */
 static int begin_building(struct db *db, struct error *err)
 {
-    return db_exec(
+    int rc;
+
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
+    rc = db_exec(
         db, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE", err);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    return rc;
 }
 
 /* WAL is a property of the file.  Changing to it needs the file alone for a moment, and SQLite does

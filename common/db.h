@@ -71,8 +71,8 @@ void db_rollback(struct db *db); /* nothing happens outside of a transaction */
 bool db_in_transaction(const struct db *db);
 
 void db_transaction_end(struct db **db); /* for DB_TRANSACTION */
-#define DB_TRANSACTION(db)                                                                         \
-    __attribute__((cleanup(db_transaction_end), unused)) struct db *db_transaction_ = (db)
+#define DB_TRANSACTION(database)                                                                   \
+    __attribute__((cleanup(db_transaction_end), unused)) struct db *db_transaction_ = (database)
 
 /* ---- statements ------------------------------------------------------------------------------ */
 

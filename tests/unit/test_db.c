@@ -333,15 +333,21 @@ static void test_build_and_immutable(void)
 {
     struct error err = ERROR_INIT;
     struct db *db = NULL;
+    char journal[160];
 
     fresh();
     CHECK_OK(db_open(path, &format, DB_BUILD, &db, &err), err);
+    CHECK_OK(db_begin(db, &err), err);
+    CHECK_OK(insert(db, "TX0000L8", 0, &err), err);
+    snprintf(journal, sizeof(journal), "%s-journal", path);
+    CU_ASSERT_NOT_EQUAL(access(journal, F_OK), 0);
+    CHECK_OK(db_commit(db, &err), err);
     CHECK_OK(two_inserts(db, true, &err), err);
     db_close(db);
     CHECK_FAILS(db_open(path, &format, DB_BUILD, &db, &err), ERR_EXISTS, err);
     CHECK_OK(db_open(path, &format, DB_IMMUTABLE, &db, &err), err);
     CU_ASSERT_TRUE(db_readonly(db));
-    CU_ASSERT_EQUAL(count(db), 2);
+    CU_ASSERT_EQUAL(count(db), 3);
     CHECK_FAILS(insert(db, "X", 1, &err), ERR_PERMISSION, err);
     db_close(db);
     clean();
