@@ -206,55 +206,95 @@ size_t xattr_build_record(const struct stream_xattr *xattrs, size_t count, size_
 /* ---- parsing -----------------------------------------------------------------------------------
  */
 
-/* Give one entry to fn; false if its name or value is not in order. */
-static bool parse_entry(const uint8_t *entry, const uint8_t *values, size_t values_len,
-                        void (*fn)(void *ctx, const struct stream_xattr *x), void *ctx)
+static const char *prefix_of(uint8_t index)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(prefix_table); i++)
+        if (prefix_table[i].index == index)
+            return prefix_table[i].prefix;
+    return NULL;
+}
+
+/* Take one entry apart; false if its name or value is not in order. */
+static bool parse_entry(struct xattr_cursor *c, const uint8_t *entry, const uint8_t *values,
+                        size_t values_len, struct stream_xattr *x)
 {
     size_t offset = get_le16(entry + 2), len = get_le32(entry + 8);
-    uint8_t acl[ACL_HEADER + EA_RECORD_MAX / 4 * ACL_ENTRY_FULL];
-    const char *prefix = NULL;
-    char name[UINT8_MAX + 32];
-    struct stream_xattr x;
+    const char *prefix = prefix_of(entry[1]);
 
-    for (size_t i = 0; i < ARRAY_LENGTH(prefix_table); i++)
-        if (prefix_table[i].index == entry[1])
-            prefix = prefix_table[i].prefix;
-    if (!prefix || get_le32(entry + 4) != 0 || !range_inside(offset, len, values_len) ||
-        memchr(entry + EA_ENTRY_HEADER, '\0', entry[0]))
+    if (get_le32(entry + 4) != 0 || !range_inside(offset, len, values_len) ||
+        strlen(prefix) + entry[0] >= sizeof(c->name) ||
+        memchr(entry + EA_ENTRY_HEADER, '\0', entry[0]) ||
+        (entry[0] == 0) == (prefix[strlen(prefix) - 1] == '.'))
         return false;
-    snprintf(name, sizeof(name), "%s%.*s", prefix, entry[0], (const char *)entry + EA_ENTRY_HEADER);
-    x = (struct stream_xattr){name, values + offset, len};
+    snprintf(c->name, sizeof(c->name), "%s%.*s", prefix, entry[0],
+             (const char *)entry + EA_ENTRY_HEADER);
+    *x = (struct stream_xattr){c->name, values + offset, len};
     if (entry[1] == INDEX_ACL_ACCESS || entry[1] == INDEX_ACL_DEFAULT) {
-        x.value = acl;
-        x.len = xattr_acl_from_disk(values + offset, len, acl, sizeof(acl));
-        if (x.len == 0 || entry[0] != 0)
-            return false;
+        x->value = c->acl;
+        x->len = xattr_acl_from_disk(values + offset, len, c->acl, EA_ACL_MAX);
+        return x->len > 0;
     }
-    fn(ctx, &x);
     return true;
 }
 
-bool xattr_parse_record(const uint8_t *record, size_t len,
-                        void (*fn)(void *ctx, const struct stream_xattr *x), void *ctx)
+/* The two forms differ in the length of the header and in what value offsets count from. */
+static bool ea_form(const struct xattr_cursor *c, size_t *header, size_t *values)
 {
-    const uint8_t *values = record;
-    size_t at = EA_BLOCK_HEADER, values_len = len;
-
-    if (len < 4)
+    if (c->len < 4)
         return false;
-    if (get_le32(record) == EA_MAGIC_INODE) {
-        at = 4;
-        values = record + 4;
-        values_len = len - 4;
-    } else if (get_le32(record) != EA_MAGIC_BLOCK) {
+    *header = get_le32(c->data) == EA_MAGIC_INODE ? 4 : EA_BLOCK_HEADER;
+    *values = get_le32(c->data) == EA_MAGIC_INODE ? 4 : 0;
+    return get_le32(c->data) == EA_MAGIC_INODE || get_le32(c->data) == EA_MAGIC_BLOCK;
+}
+
+bool xattr_next(struct xattr_cursor *c, struct stream_xattr *x)
+{
+    size_t header, values;
+
+    if (c->damaged)
+        return false;
+    if (!ea_form(c, &header, &values)) {
+        c->damaged = true;
         return false;
     }
-    while (at <= len && len - at >= 4 && get_le32(record + at) != 0) {
-        size_t size = EA_ENTRY_HEADER + pad4(record[at]);
+    if (c->at == 0)
+        c->at = header;
+    while (c->at <= c->len && c->len - c->at >= 4 && get_le32(c->data + c->at) != 0) {
+        const uint8_t *entry = c->data + c->at;
+        bool known;
 
-        if (size > len - at || !parse_entry(record + at, values, values_len, fn, ctx))
-            return false;
-        at += size;
+        if (c->len - c->at < EA_ENTRY_HEADER + pad4(entry[0]))
+            break;
+        c->at += EA_ENTRY_HEADER + pad4(entry[0]);
+        known = prefix_of(entry[1]) != NULL; /* others are ext4's own, not attributes */
+        if (known && parse_entry(c, entry, c->data + values, c->len - values, x))
+            return true;
+        c->damaged = c->damaged || known;
     }
+    return false;
+}
+
+bool extension_next(struct xattr_cursor *c, unsigned *type, struct stream_xattr *x)
+{
+    const uint8_t *item = c->data + c->at;
+    size_t name_len, len;
+
+    if (c->damaged || c->at >= c->len)
+        return false;
+    c->damaged = true; /* until the item is found to be in order */
+    if (c->len - c->at < EXTENSION_ITEM_HEADER)
+        return false;
+    *type = get_le16(item);
+    name_len = get_le16(item + 2);
+    len = get_le32(item + 4);
+    if (name_len >= sizeof(c->name) ||
+        !range_inside(name_len, len, c->len - c->at - EXTENSION_ITEM_HEADER) ||
+        memchr(item + EXTENSION_ITEM_HEADER, '\0', name_len))
+        return false;
+    memcpy(c->name, item + EXTENSION_ITEM_HEADER, name_len);
+    c->name[name_len] = '\0';
+    *x = (struct stream_xattr){c->name, item + EXTENSION_ITEM_HEADER + name_len, len};
+    c->at += EXTENSION_ITEM_HEADER + name_len + len;
+    c->damaged = false;
     return true;
 }

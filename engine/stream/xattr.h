@@ -23,10 +23,21 @@ bool xattr_fits_record(const struct stream_xattr *x);
 size_t xattr_build_record(const struct stream_xattr *xattrs, size_t count, size_t *next,
                           uint8_t *out);
 
-/* Call fn for each attribute in an EA record; value is valid during the call.  Returns false if the
- * record breaks the format (attributes before the fault were given). */
-bool xattr_parse_record(const uint8_t *record, size_t len,
-                        void (*fn)(void *ctx, const struct stream_xattr *x), void *ctx);
+/* Walks through an EA record, or through an extension; zero it, then set data and len. */
+struct xattr_cursor {
+    const uint8_t *data;
+    size_t len, at;
+    bool damaged; /* the format was broken; what followed was left out */
+    char name[STREAM_NAME_MAX + 1];
+    uint8_t *acl; /* EA record: EA_ACL_MAX bytes to convert an ACL in; the caller's */
+};
+#define EA_ACL_MAX (4u + 8u * (65536u / 4u)) /* of the largest EA record accepted, 64 KiB */
+
+/* The next attribute of an EA record; its name and value are valid until the next call. */
+bool xattr_next(struct xattr_cursor *c, struct stream_xattr *x);
+
+/* The next item of an extension: *type, with the name in x->name ("" if it has none). */
+bool extension_next(struct xattr_cursor *c, unsigned *type, struct stream_xattr *x);
 
 /* POSIX ACLs: the form of the system call (version 2) from ext4's on-disk form (version 1) and
  * back.  out has size bytes; returns the length, 0 if the input breaks the format or does not fit.
