@@ -29,9 +29,10 @@
 #include "common/error.h"
 #include "vtl/store/store.h"
 
-#define CARTRIDGE_BARCODE_MAX 32
-#define CARTRIDGE_BLOCK_MAX   (16u * 1024 * 1024 - 1) /* 24-bit transfer length, SSC-5 READ(6) */
-#define CARTRIDGE_PARTITIONS  4
+#define CARTRIDGE_BARCODE_MAX   32
+#define CARTRIDGE_BLOCK_MAX     (16u * 1024 * 1024 - 1) /* 24-bit transfer length, SSC-5 READ(6) */
+#define CARTRIDGE_PARTITIONS    4
+#define CARTRIDGE_FILEMARK_COST 64 /* native bytes that a filemark takes of the capacity */
 
 /* What a cartridge is made with; it never changes afterwards. */
 struct cartridge_identity {
@@ -43,10 +44,13 @@ struct cartridge_identity {
     uint64_t early_warning;                  /* bytes before the end at which early warning is on */
     uint32_t segment_size;                   /* bytes at which a segment object is sealed */
     int64_t created_ns;                      /* ns since 1970 */
+    uint64_t limbo_bytes;                    /* overwritten data kept for undo: at most this ... */
+    int64_t limbo_ns;                        /* ... and for so long; 0: nothing is kept */
 };
 
 /* Fill in the defaults for an LTO cartridge of the generation in density (0x5e: 12 TB, 256 MiB
- * segments).  barcode is copied.  ERR_RANGE for a bad barcode or an unknown density. */
+ * segments, limbo of 1/16 of the capacity for 30 days).  barcode is copied.  ERR_RANGE for a bad
+ * barcode or an unknown density. */
 int cartridge_identity_default(struct cartridge_identity *id, const char *barcode, uint8_t density,
                                struct error *err);
 
@@ -101,6 +105,10 @@ void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos);
  * ERR_IO and ERR_NO_SPACE (see cartridge_sync()). */
 int cartridge_write(struct cartridge *c, const void *data, uint32_t len, bool *early_warning,
                     struct error *err);
+
+/* Write count blocks that all have this content; they are stored once.  For tests of full tapes. */
+int cartridge_write_run(struct cartridge *c, const void *data, uint32_t len, uint32_t count,
+                        bool *early_warning, struct error *err);
 
 /* Write count filemarks (0 is allowed and does nothing); errors as cartridge_write(). */
 int cartridge_write_filemarks(struct cartridge *c, uint32_t count, bool *early_warning,

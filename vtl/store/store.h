@@ -55,6 +55,8 @@ struct store_ops {
     int (*remove)(struct store *s, const char *object, struct error *err);
     int64_t (*now)(struct store *s); /* wall clock, ns since 1970 */
     int (*random)(struct store *s, void *buf, size_t len, struct error *err);
+    int (*lock)(struct store *s, struct error *err);
+    void (*unlock)(struct store *s);
     void (*close)(struct store *s);
 };
 
@@ -90,6 +92,12 @@ int store_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
 int store_delete(struct store *s, const char *object, struct error *err);
 int64_t store_now(struct store *s);
 int store_random(struct store *s, void *buf, size_t len, struct error *err);
+
+/* Take the writer's lock of the whole store: ERR_BUSY if anyone, in any process or through this
+ * same handle, has it.  It ends with store_unlock(), store_close() or the process.  Advisory: only
+ * those who ask are kept out, so readers work beside a writer. */
+int store_lock(struct store *s, struct error *err);
+void store_unlock(struct store *s);
 
 /* Close and free s; NULL is allowed. */
 void store_close(struct store *s);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * internal.h - what the files of vtl/cartridge share.
+ *
+ *   open.c       create, open, recover, refresh, close
+ *   super.c      the superblocks: the map of segments, limbo, attributes; published atomically
+ *   map.c        which segments make up a partition, which are in limbo
+ *   walk.c       reading a segment record by record
+ *   index.c      the index of a segment: from its END record, or by a walk
+ *   place.c      addresses <-> file numbers <-> native bytes, by binary search
+ *   writer.c     the open segment: append, commit, seal, and the rescue when a sync fails
+ *   write.c      writing and erasing as the contract has it
+ *   read.c       reading blocks
+ *   position.c   locate and space
+ *   attribute.c  MAM and write protection
+ *   verify.c     reading everything
+ *
+ * Invariants:
+ *   1. A segment is written by one writer in one go.  It is never reopened for writing, nothing in
+ *      it is ever overwritten, its number is never used again.
+ *   2. The segments of a partition's map cover the addresses 0 .. end of data without a hole, in
+ *      rising order of their numbers.
+ *   3. What a published superblock says is durable: every segment it names was synced before.
+ *   4. Data that no good sync has covered is still in the writer's buffer.
+ */
+#ifndef CAPSTAN_VTL_CARTRIDGE_INTERNAL_H
+#define CAPSTAN_VTL_CARTRIDGE_INTERNAL_H
+
+#include "vtl/cartridge/cartridge.h"
+#include "vtl/cartridge/format.h"
+
+#ifndef CARTRIDGE_CHECKS
+#define CARTRIDGE_CHECKS "vtl/cartridge/checks.h"
+#endif
+#include CARTRIDGE_CHECKS
+
+/* A point between two objects of a partition. */
+struct place {
+    uint64_t lba;  /* objects before it */
+    uint64_t file; /* filemarks before it */
+    uint64_t used; /* native bytes before it */
+};
+
+/* ---- map.c ------------------------------------------------------------------------------------
+ */
+
+/* The part [first, end) of a partition, and where it is. */
+struct segment {
+    uint64_t seq, epoch;
+    uint32_t partition;
+    bool sealed;          /* an END record should be at records_end */
+    uint64_t records_end; /* behind its last record; 0: it is open, walk it */
+    struct place first, end;
+    int64_t died_ns;          /* limbo: when it was overwritten, */
+    uint64_t died_generation; /* and by which superblock */
+};
+
+struct segment_list {
+    struct segment *items;
+    size_t count, room;
+};
+
+struct map {
+    struct segment_list partition[CARTRIDGE_PARTITIONS];
+    struct segment_list limbo; /* oldest first */
+};
+
+int segment_list_add(struct segment_list *list, const struct segment *seg, struct error *err);
+void map_free(struct map *map);
+
+/* The place of end of data. */
+struct place map_end(const struct map *map, uint32_t partition);
+
+/* The last segment of partition, NULL if it is empty. */
+struct segment *map_last(const struct map *map, uint32_t partition);
+
+/* The segment that holds lba (file: filemark number file), NULL if there is none. */
+const struct segment *map_find(const struct map *map, uint32_t partition, uint64_t lba);
+const struct segment *map_find_filemark(const struct map *map, uint32_t partition, uint64_t file);
+
+/* End partition at `at`; what is cut off goes to limbo.  On failure nothing has changed. */
+int map_cut(struct map *map, uint32_t partition, const struct place *at, int64_t now,
+            uint64_t generation, struct error *err);
+
+/* Is the object of segment number seq needed by the map or by limbo? */
+bool map_needs(const struct map *map, uint64_t seq);
+
+/* Check invariant 2 of a map that came from outside: ERR_CORRUPT. */
+int map_check(const struct map *map, uint64_t next_seq, struct error *err);
+
+/* ---- index.c ----------------------------------------------------------------------------------
+ */
+
+/* Where the objects of a segment are. */
+struct segment_index {
+    uint64_t seq;
+    struct index_entry *entries;
+    size_t count, room;
+    struct index_entry end; /* as if of the record behind the last one */
+    const char *damage;     /* why there are damaged entries; NULL if there are none */
+};
+
+enum object_kind { OBJECT_BLOCK, OBJECT_FILEMARK, OBJECT_DAMAGED };
+
+/* Append an entry that covers objects, native bytes and filemarks; offset 0: damaged. */
+int index_add(struct segment_index *index, uint64_t offset, uint64_t objects, uint64_t bytes,
+              uint64_t files, uint64_t end_offset, struct error *err);
+void index_start(struct segment_index *index, uint64_t seq, uint64_t first_lba);
+void index_cut(struct segment_index *index, size_t count);
+void index_free(struct segment_index *index);
+
+static inline const struct index_entry *index_next(const struct segment_index *index, size_t i)
+{
+    return i + 1 < index->count ? &index->entries[i + 1] : &index->end;
+}
+
+enum object_kind index_kind(const struct segment_index *index, size_t i);
+
+#define INDEX_CACHE_SLOTS 4
+
+struct index_cache {
+    struct segment_index slots[INDEX_CACHE_SLOTS]; /* the one used last is first; seq 0: free */
+};
+
+struct cartridge;
+
+/* The index of seg, from the cache, the open segment, the END record or a walk.  Damage does not
+ * fail: what can't be found is covered by OBJECT_DAMAGED entries.  It stays valid until the next
+ * call.  ERR_IO, ERR_NO_MEMORY. */
+int index_get(struct cartridge *c, const struct segment *seg, const struct segment_index **out,
+              struct error *err);
+void index_cache_put(struct index_cache *cache, struct segment_index *index); /* takes *index */
+void index_cache_free(struct index_cache *cache);
+
+/* Read the index out of the END record of seg; false: there is none that holds. */
+int index_load(struct cartridge *c, const struct segment *seg, struct segment_index *index,
+               bool *good, struct error *err);
+
+/* ---- walk.c -----------------------------------------------------------------------------------
+ */
+
+/* A point of a walk to which it can be cut back. */
+struct walk_mark {
+    uint64_t offset;
+    size_t records; /* entries of the index */
+    struct place place;
+};
+
+struct walk {
+    struct segment_index index;
+    uint64_t epoch;
+    uint64_t offset; /* of the next header */
+    uint64_t header; /* offset of the header before it */
+    uint32_t chain;  /* what the next one must carry; chained: compare it */
+    bool chained;
+    bool end_seen;            /* behind the END record */
+    bool skipped_commit;      /* the header before was a COMMIT */
+    struct place place;       /* behind the last record */
+    struct walk_mark commit;  /* behind the last COMMIT */
+    struct walk_mark durable; /* behind the last COMMIT that was synced for certain */
+};
+
+/* Start at the header of seg.  Damage to it gives a walk that finds nothing (walk->index.damage).
+ */
+int walk_start(struct cartridge *c, const struct segment *seg, struct walk *w, struct error *err);
+
+/* Go on until something is no valid successor.  Below `floor` (an address that is known to have
+ * been reached) a break is damage: it is covered and the walk goes on behind it. */
+int walk_run(struct cartridge *c, const struct segment *seg, uint64_t floor, struct walk *w,
+             struct error *err);
+
+/* Check the payloads of the records from index entry `from` on and cut the walk at the first that
+ * does not hold. */
+int walk_check_payloads(struct cartridge *c, const struct segment *seg, size_t from, struct walk *w,
+                        struct error *err);
+void walk_cut(struct walk *w, const struct walk_mark *mark);
+void walk_free(struct walk *w);
+
+/* Read bytes of a segment, out of the writer's buffer if they are there.  *got < len at its end;
+ * a missing object has 0 bytes. */
+int segment_read(struct cartridge *c, const struct segment *seg, uint64_t offset, void *buf,
+                 size_t len, size_t *got, struct error *err);
+void segment_name(uint64_t seq, char out[STORE_NAME_MAX + 1]);
+
+/* ---- writer.c ---------------------------------------------------------------------------------
+ */
+
+/*
+ * The open segment.
+ *
+ *             writer_begin            first good commit             writer_end
+ *   closed ------------------> unpublished -----------> published -----------> closed
+ *      ^                            |                       |
+ *      |     writer_abandon (a rescue failed: data lost)    |
+ *      +----------------------------+-----------------------+
+ */
+struct writer {
+    bool open;
+    bool published; /* a superblock names the segment */
+    bool pending;   /* records behind the last COMMIT */
+    uint32_t partition;
+    uint64_t seq, epoch;
+    uint64_t base;             /* offset of buf[0]: everything before it is durable */
+    uint8_t *buf;              /* the segment's bytes from base on */
+    size_t len, flushed, room; /* of buf: filled, handed to the store, allocated */
+    uint64_t header;           /* offset of the last header */
+    uint32_t chain;
+    uint64_t end_offset; /* of the END record; 0: none */
+    struct place synced; /* what base stands for */
+    struct segment_index index;
+};
+
+int writer_append(struct cartridge *c, enum record_type type, const void *data, uint32_t len,
+                  uint32_t count, struct error *err);
+int writer_begin(struct cartridge *c, uint32_t partition, struct error *err);
+
+/* Hand the buffer over when it is worth it, commit when the window is full, seal a full segment. */
+int writer_push(struct cartridge *c, struct error *err);
+
+/* Make everything durable, in a fresh segment if it must be.  On failure it is lost, the end of
+ * data is put back and the writer is closed. */
+int writer_settle(struct cartridge *c, struct error *err);
+
+/* Settle, seal and close the segment. */
+int writer_end(struct cartridge *c, struct error *err);
+void writer_free(struct writer *w);
+
+/* ---- super.c ----------------------------------------------------------------------------------
+ */
+
+struct super {
+    uint64_t generation; /* of the last one tried */
+    uint64_t published;  /* of the last one that was written for certain */
+    uint64_t next_seq;
+    bool protect;
+    struct map map;
+    uint8_t *attributes; /* {id le16, length le16, value} ... */
+    size_t attributes_len;
+};
+
+/* Read the newest valid superblock.  *whole: both copies are there, valid and the same. */
+int super_load(struct store *store, const uint8_t uuid[16], struct super *super, bool *whole,
+               struct error *err);
+
+/* Write super as the next generation to both places; 0 if at least one has it. */
+int super_write(struct store *store, const uint8_t uuid[16], struct super *super,
+                struct error *err);
+void super_free(struct super *super);
+
+/* Publish c's state, then delete what fell out of limbo.  Everything in the map must be durable. */
+int super_publish(struct cartridge *c, struct error *err);
+
+/* Give all of limbo back to the store, at once (it is full). */
+void super_drop_limbo(struct cartridge *c);
+
+/* ---- the handle -------------------------------------------------------------------------------
+ */
+
+struct position {
+    uint32_t partition;
+    struct place at;
+};
+
+struct read_ahead {
+    uint8_t *buf;
+    size_t room, len;
+    uint64_t seq, offset; /* what buf holds: len bytes of segment seq from offset on */
+};
+
+struct cartridge {
+    struct store *store; /* not owned */
+    enum cartridge_mode mode;
+    struct cartridge_identity identity;
+    struct super super;
+    bool dirty;     /* the map differs from the published one */
+    bool branching; /* ... in what the host can see: published by the next sync only */
+    bool lost;      /* data was lost: writing is refused until the host positions */
+    struct position pos;
+    struct writer writer;
+    struct walk tail; /* read-only: of the segment that a writer has open; index.seq 0: none */
+    struct index_cache cache;
+    struct read_ahead ahead;
+};
+
+static inline struct map *cartridge_map(struct cartridge *c)
+{
+    return &c->super.map;
+}
+
+/* ---- place.c ----------------------------------------------------------------------------------
+ */
+
+struct object {
+    enum object_kind kind;
+    const struct segment *segment;
+    uint64_t offset;    /* of its record in the segment */
+    uint64_t first_lba; /* of the record */
+    uint32_t count;     /* objects in the record */
+    uint32_t length;    /* of a block */
+    uint64_t left;      /* objects of this kind from the one asked for to the entry's end */
+    const char *damage; /* what is wrong, for a message; NULL if not known */
+};
+
+/* What is at lba, which is before end of data. */
+int place_object(struct cartridge *c, uint32_t partition, uint64_t lba, struct object *out,
+                 struct error *err);
+
+/* The place at lba <= end of data. */
+int place_of(struct cartridge *c, uint32_t partition, uint64_t lba, struct place *out,
+             struct error *err);
+
+/* The address of filemark number n (from 0), which exists. */
+int place_filemark(struct cartridge *c, uint32_t partition, uint64_t n, uint64_t *lba,
+                   struct error *err);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* map.c - which segments make up a partition, and which are in limbo; see internal.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vtl/cartridge/internal.h"
+
+int segment_list_add(struct segment_list *list, const struct segment *seg, struct error *err)
+{
+    if (list->count == list->room) {
+        size_t room = list->room ? list->room * 2 : 8;
+        struct segment *items;
+
+        if (list->count >= SEGMENTS_MAX)
+            return error_set(err, ERR_NO_SPACE,
+                             "the cartridge has %u segments, the most there can be; copy it to a "
+                             "new one",
+                             SEGMENTS_MAX);
+        items = realloc(list->items, room * sizeof(*items));
+        if (!items)
+            return error_set(err, ERR_NO_MEMORY, "no memory for the map of segments");
+        list->items = items;
+        list->room = room;
+    }
+    list->items[list->count++] = *seg;
+    return 0;
+}
+
+void map_free(struct map *map)
+{
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        free(map->partition[p].items);
+    free(map->limbo.items);
+    memset(map, 0, sizeof(*map));
+}
+
+struct segment *map_last(const struct map *map, uint32_t partition)
+{
+    const struct segment_list *list = &map->partition[partition];
+
+    return list->count ? &list->items[list->count - 1] : NULL;
+}
+
+struct place map_end(const struct map *map, uint32_t partition)
+{
+    const struct segment *last = map_last(map, partition);
+
+    return last ? last->end : (struct place){0, 0, 0};
+}
+
+const struct segment *map_find(const struct map *map, uint32_t partition, uint64_t lba)
+{
+    const struct segment_list *list = &map->partition[partition];
+    size_t low = 0, high = list->count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (list->items[mid].end.lba <= lba)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < list->count ? &list->items[low] : NULL;
+}
+
+const struct segment *map_find_filemark(const struct map *map, uint32_t partition, uint64_t file)
+{
+    const struct segment_list *list = &map->partition[partition];
+    size_t low = 0, high = list->count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (list->items[mid].end.file <= file)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < list->count ? &list->items[low] : NULL;
+}
+
+int map_cut(struct map *map, uint32_t partition, const struct place *at, int64_t now,
+            uint64_t generation, struct error *err)
+{
+    struct segment_list *list = &map->partition[partition];
+    size_t kept = list->count;
+    size_t limbo = map->limbo.count;
+
+    while (kept > 0 && list->items[kept - 1].end.lba > at->lba)
+        kept--;
+    for (size_t i = kept; i < list->count; i++) {
+        struct segment dead = list->items[i];
+        int rc;
+
+        dead.died_ns = now;
+        dead.died_generation = generation;
+        rc = segment_list_add(&map->limbo, &dead, err);
+        if (rc) {
+            map->limbo.count = limbo;
+            return rc;
+        }
+    }
+    if (kept < list->count && list->items[kept].first.lba < at->lba) {
+        list->items[kept].end = *at;
+        kept++;
+    }
+    list->count = kept;
+    return 0;
+}
+
+/* Numbers rise along a partition, so its part of the question is a binary search. */
+static bool list_has(const struct segment_list *list, uint64_t seq)
+{
+    size_t low = 0, high = list->count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (list->items[mid].seq < seq)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < list->count && list->items[low].seq == seq;
+}
+
+bool map_needs(const struct map *map, uint64_t seq)
+{
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        if (list_has(&map->partition[p], seq))
+            return true;
+    for (size_t i = 0; i < map->limbo.count; i++)
+        if (map->limbo.items[i].seq == seq)
+            return true;
+    return false;
+}
+
+static bool place_same(const struct place *a, const struct place *b)
+{
+    return a->lba == b->lba && a->file == b->file && a->used == b->used;
+}
+
+/* Does the segment hold in itself?  The bounds keep every later sum from wrapping. */
+static bool segment_sane(const struct segment *s, uint32_t partition, uint64_t next_seq)
+{
+    return s->partition == partition && s->seq > 0 && s->seq < next_seq &&
+           s->end.lba <= INT64_MAX && s->end.used <= INT64_MAX && s->first.lba <= s->end.lba &&
+           s->first.file <= s->end.file && s->first.used <= s->end.used &&
+           s->end.file - s->first.file <= s->end.lba - s->first.lba &&
+           s->end.file - s->first.file <= UINT32_MAX && s->first.file <= s->first.lba &&
+           s->records_end <= INT64_MAX &&
+           (s->records_end == 0 || s->records_end >= SEGMENT_HEADER_SIZE);
+}
+
+int map_check(const struct map *map, uint64_t next_seq, struct error *err)
+{
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
+        const struct segment_list *list = &map->partition[p];
+        struct place at = {0, 0, 0};
+        uint64_t seq = 0;
+
+        for (size_t i = 0; i < list->count; i++) {
+            const struct segment *s = &list->items[i];
+
+            if (!segment_sane(s, p, next_seq) || s->seq <= seq || !place_same(&s->first, &at) ||
+                s->first.lba == s->end.lba || (s->records_end == 0 && i + 1 < list->count))
+                return error_set(err, ERR_CORRUPT,
+                                 "the map of the cartridge contradicts itself at segment %zu of "
+                                 "partition %u",
+                                 i, p);
+            at = s->end;
+            seq = s->seq;
+        }
+    }
+    for (size_t i = 0; i < map->limbo.count; i++)
+        if (map->limbo.items[i].partition >= CARTRIDGE_PARTITIONS ||
+            !segment_sane(&map->limbo.items[i], map->limbo.items[i].partition, next_seq))
+            return error_set(err, ERR_CORRUPT, "the limbo of the cartridge contradicts itself");
+    return 0;
+}

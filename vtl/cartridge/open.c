@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * open.c - creating, opening, recovering, refreshing and closing a cartridge.
+ *
+ * Recovery: the newest valid superblock says what there is, but for the records behind the last
+ * commit of a segment that was open.  That one segment is walked; what is found is synced, its end
+ * is published, and writing goes on in a new segment.  Recovery can itself be cut at any point and
+ * begins again from the same superblock.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "vtl/cartridge/internal.h"
+
+#define REFRESH_TRIES 4
+
+/* ---- create ---------------------------------------------------------------------------------- */
+
+/* LTO generations by density code (SSC-5 and the vendors' SCSI references). */
+static const struct {
+    uint8_t density;
+    uint64_t capacity; /* native */
+} densities[] = {
+    {0x44, 400000000000},   /* LTO-3 */
+    {0x46, 800000000000},   /* LTO-4 */
+    {0x58, 1500000000000},  /* LTO-5 */
+    {0x5a, 2500000000000},  /* LTO-6 */
+    {0x5c, 6000000000000},  /* LTO-7 */
+    {0x5d, 9000000000000},  /* LTO-7 medium formatted as type M8 */
+    {0x5e, 12000000000000}, /* LTO-8 */
+    {0x60, 18000000000000}, /* LTO-9 */
+};
+
+#define DEFAULT_SEGMENT_SIZE  (256u * 1024 * 1024)
+#define DEFAULT_EARLY_WARNING 5000000000u /* room for what a host writes after the warning */
+#define DEFAULT_LIMBO_PART    16          /* of the capacity */
+#define DEFAULT_LIMBO_NS      (30LL * 24 * 3600 * 1000000000)
+
+int cartridge_identity_default(struct cartridge_identity *id, const char *barcode, uint8_t density,
+                               struct error *err)
+{
+    size_t i = 0;
+
+    while (i < sizeof(densities) / sizeof(densities[0]) && densities[i].density != density)
+        i++;
+    if (i == sizeof(densities) / sizeof(densities[0]))
+        return error_set(err, ERR_RANGE, "density code %02xh is not known; LTO-8 is 5eh", density);
+    memset(id, 0, sizeof(*id));
+    if (strlen(barcode) > CARTRIDGE_BARCODE_MAX)
+        return error_set(err, ERR_RANGE, "'%.40s...' is no barcode: it has more than %d characters",
+                         barcode, CARTRIDGE_BARCODE_MAX);
+    memcpy(id->barcode, barcode, strlen(barcode));
+    id->density = density;
+    id->capacity = densities[i].capacity;
+    id->early_warning = DEFAULT_EARLY_WARNING;
+    id->segment_size = DEFAULT_SEGMENT_SIZE;
+    id->limbo_bytes = id->capacity / DEFAULT_LIMBO_PART;
+    id->limbo_ns = DEFAULT_LIMBO_NS;
+    return identity_check(id, err);
+}
+
+/* The superblocks alone are what a create that was cut short leaves; the identity comes last. */
+static int refuse_object(void *ctx, const char *object, uint64_t size)
+{
+    (void)size;
+    if (strncmp(object, "super.", 6) == 0)
+        return 0;
+    snprintf(ctx, STORE_NAME_MAX + 1, "%s", object);
+    return -ERR_EXISTS;
+}
+
+int cartridge_create(struct store *store, struct cartridge_identity *id, struct error *err)
+{
+    char found[STORE_NAME_MAX + 1] = "";
+    uint8_t raw[IDENTITY_SIZE];
+    struct super super = {.next_seq = 1};
+    int rc = identity_check(id, err);
+
+    if (rc)
+        return rc;
+    rc = store_list(store, refuse_object, found, err);
+    if (found[0])
+        return error_set(err, ERR_EXISTS,
+                         "cartridge %s: its place is not empty, it holds '%s' already", id->barcode,
+                         found);
+    if (rc == 0)
+        rc = store_random(store, id->uuid, sizeof(id->uuid), err);
+    if (rc)
+        return rc;
+    id->created_ns = store_now(store);
+    rc = super_write(store, id->uuid, &super, err);
+    if (rc)
+        return rc;
+    identity_encode(id, raw);
+    return store_put(store, IDENTITY_OBJECT, raw, sizeof(raw), err);
+}
+
+/* ---- recovery -------------------------------------------------------------------------------- */
+
+/* Give the open segment the end that the walk w found. */
+static int recover_segment(struct cartridge *c, struct segment *seg, struct walk *w,
+                           struct error *err)
+{
+    char name[STORE_NAME_MAX + 1];
+    size_t from;
+    int rc = walk_start(c, seg, w, err);
+
+    if (rc == 0)
+        rc = walk_run(c, seg, seg->end.lba, w, err);
+    if (rc)
+        return rc;
+    /* What the superblock or a later record vouches for was synced: damage there is no reason to
+     * cut the tape, it is told when it is read. */
+    from = w->durable.records;
+    while (from < w->index.count && w->index.entries[from].lba < seg->end.lba)
+        from++;
+    rc = walk_check_payloads(c, seg, from, w, err);
+    if (rc)
+        return rc;
+    segment_name(seg->seq, name);
+    rc = store_sync(c->store, name, err);
+    if (rc && rc != -ERR_NOT_FOUND && rc != -ERR_FORMAT)
+        return rc;
+    seg->end = w->place;
+    seg->sealed = w->end_seen;
+    seg->records_end = w->end_seen ? w->header : w->offset;
+    return 0;
+}
+
+static int recover(struct cartridge *c, struct error *err)
+{
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
+        struct segment *seg = map_last(cartridge_map(c), p);
+        struct walk w;
+        int rc;
+
+        if (!seg || seg->records_end != 0)
+            continue;
+        memset(&w, 0, sizeof(w));
+        rc = recover_segment(c, seg, &w, err);
+        if (rc == 0) {
+            if (w.index.damage)
+                log_warning("cartridge %s: segment %016llx is damaged: %s", c->identity.barcode,
+                            (unsigned long long)seg->seq, w.index.damage);
+            index_cache_put(&c->cache, &w.index);
+            c->dirty = true;
+        }
+        walk_free(&w);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- orphans --------------------------------------------------------------------------------- */
+
+struct orphans {
+    struct cartridge *c;
+    struct segment_list found;
+};
+
+static int find_orphan(void *ctx, const char *object, uint64_t size)
+{
+    struct orphans *o = ctx;
+    char name[STORE_NAME_MAX + 1];
+    unsigned long long seq;
+    struct segment seg = {0};
+
+    (void)size;
+    if (sscanf(object, "seg-%16llx", &seq) != 1)
+        return 0;
+    segment_name(seq, name);
+    if (strcmp(name, object) != 0 || map_needs(cartridge_map(o->c), seq))
+        return 0;
+    seg.seq = seq;
+    return segment_list_add(&o->found, &seg, NULL);
+}
+
+/* Delete the segments that no superblock names: they were never committed, or fell out of limbo. */
+static void remove_orphans(struct cartridge *c)
+{
+    struct orphans o = {c, {NULL, 0, 0}};
+    char name[STORE_NAME_MAX + 1];
+
+    (void)store_list(c->store, find_orphan, &o, NULL);
+    for (size_t i = 0; i < o.found.count; i++) {
+        segment_name(o.found.items[i].seq, name);
+        (void)store_delete(c->store, name, NULL);
+    }
+    free(o.found.items);
+}
+
+/* ---- open ------------------------------------------------------------------------------------ */
+
+static int load_identity(struct cartridge *c, struct error *err)
+{
+    uint8_t raw[IDENTITY_SIZE + 1];
+    size_t got;
+    struct error why = ERROR_INIT;
+    int rc = store_read(c->store, IDENTITY_OBJECT, 0, raw, sizeof(raw), &got, &why);
+
+    if (rc == -ERR_NOT_FOUND)
+        return error_set(err, ERR_FORMAT, "this is not a Capstan cartridge: it has no object '%s'",
+                         IDENTITY_OBJECT);
+    if (rc)
+        return error_set(err, why.code, "%s", why.message);
+    return identity_decode(raw, got, &c->identity, err);
+}
+
+static int open_writing(struct cartridge *c, struct error *err)
+{
+    struct error why = ERROR_INIT;
+    bool whole;
+    int rc = super_load(c->store, c->identity.uuid, &c->super, &whole, err);
+
+    if (rc == 0)
+        rc = recover(c, err);
+    if (rc)
+        return rc;
+    /* A store that is full or refuses just now must not keep the cartridge from being read: what
+     * was recovered is found again, and published with the next commit. */
+    if ((c->dirty || !whole) && super_publish(c, &why) != 0) {
+        c->dirty = true;
+        log_warning("cartridge %s: %s", c->identity.barcode, why.message);
+    }
+    /* With a copy of the superblock missing, the map may be an old one: delete nothing. */
+    if (whole && !c->dirty)
+        remove_orphans(c);
+    return 0;
+}
+
+/* Go on with the walk of the segment that a writer has open, or start it. */
+static int follow_writer(struct cartridge *c, struct error *err)
+{
+    struct segment *seg = map_last(cartridge_map(c), 0);
+    struct walk *w = &c->tail;
+    int rc = 0;
+
+    if (!seg || seg->records_end != 0) {
+        walk_free(w);
+        return 0;
+    }
+    if (w->index.seq != seg->seq) {
+        walk_free(w);
+        rc = walk_start(c, seg, w, err);
+    }
+    if (rc == 0)
+        rc = walk_run(c, seg, seg->end.lba, w, err);
+    if (rc)
+        walk_free(w);
+    else if (w->commit.place.lba > seg->end.lba)
+        seg->end = w->commit.place;
+    return rc;
+}
+
+static int load_reading(struct cartridge *c, struct error *err)
+{
+    struct super super;
+    bool whole;
+    int rc;
+
+    for (int i = 0; i < REFRESH_TRIES; i++) {
+        uint64_t before = c->super.generation;
+
+        rc = super_load(c->store, c->identity.uuid, &super, &whole, err);
+        if (rc)
+            return rc;
+        if (i > 0 && super.generation == before) {
+            super_free(&super);
+            return 0; /* the damage is real */
+        }
+        super_free(&c->super);
+        c->super = super;
+        rc = follow_writer(c, err);
+        if (rc || !c->tail.index.damage)
+            return rc;
+        /* The writer may have replaced the segment under us: look again. */
+    }
+    return 0;
+}
+
+int cartridge_open(struct store *store, enum cartridge_mode mode, struct cartridge **out,
+                   struct error *err)
+{
+    struct cartridge *c = calloc(1, sizeof(*c));
+    int rc;
+
+    if (!c)
+        return error_set(err, ERR_NO_MEMORY, "no memory for a cartridge");
+    c->store = store;
+    c->mode = mode;
+    rc = load_identity(c, err);
+    if (rc == 0 && mode == CARTRIDGE_READ_WRITE) {
+        rc = store_lock(store, err);
+        if (rc == 0) {
+            rc = open_writing(c, err);
+            if (rc)
+                store_unlock(store);
+        }
+    } else if (rc == 0) {
+        rc = load_reading(c, err);
+    }
+    if (rc) {
+        c->mode = CARTRIDGE_READ_ONLY; /* nothing to close on the store */
+        cartridge_close(c);
+        return rc;
+    }
+    *out = c;
+    return 0;
+}
+
+int cartridge_refresh(struct cartridge *c, struct error *err)
+{
+    uint64_t end;
+    int rc;
+
+    if (c->mode != CARTRIDGE_READ_ONLY)
+        return error_set(err, ERR_STATE, "cartridge %s is open for writing: it is always fresh",
+                         c->identity.barcode);
+    rc = load_reading(c, err);
+    c->ahead.seq = 0;
+    end = map_end(cartridge_map(c), c->pos.partition).lba;
+    if (rc == 0 && c->pos.at.lba > end)
+        c->pos.at = map_end(cartridge_map(c), c->pos.partition);
+    return rc;
+}
+
+void cartridge_close(struct cartridge *c)
+{
+    if (!c)
+        return;
+    if (c->mode == CARTRIDGE_READ_WRITE) {
+        /* Sealing saves the next open a walk; if it fails, that walk is done. */
+        if (c->writer.open && c->writer.len == 0)
+            (void)writer_end(c, NULL);
+        if (c->dirty && !c->branching && !c->writer.open)
+            (void)super_publish(c, NULL);
+        store_unlock(c->store);
+    }
+    writer_free(&c->writer);
+    walk_free(&c->tail);
+    index_cache_free(&c->cache);
+    free(c->ahead.buf);
+    super_free(&c->super);
+    free(c);
+}
+
+const struct cartridge_identity *cartridge_identity(const struct cartridge *c)
+{
+    return &c->identity;
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * super.c - the superblocks: two copies of the map of segments, limbo, attributes and flags.
+ *
+ * A store_put() is atomic, so a copy is never torn; the second one is there for bit rot.  Both are
+ * written each time, one after the other, and the newer valid one counts.  If one can't be written
+ * the other is enough.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/bytes.h"
+#include "common/cleanup.h"
+#include "common/crc32c.h"
+#include "common/log.h"
+#include "vtl/cartridge/internal.h"
+
+#define SUPER_MAGIC       "CAPSUPR\n"
+#define SUPER_HEADER_SIZE 128
+#define SUPER_ENTRY_SIZE  112
+#define SUPER_SIZE_MAX                                                                             \
+    (SUPER_HEADER_SIZE + (uint64_t)SEGMENTS_MAX * SUPER_ENTRY_SIZE + ATTRIBUTES_MAX)
+
+#define SUPER_FLAG_PROTECT 1u
+
+#define ENTRY_FLAG_SEALED 1u
+
+static const char *const super_names[2] = {"super.a", "super.b"};
+
+/* ---- encoding -------------------------------------------------------------------------------- */
+
+static void entry_encode(const struct segment *s, uint8_t *out)
+{
+    memset(out, 0, SUPER_ENTRY_SIZE);
+    put_le64(out, s->seq);
+    put_le64(out + 8, s->epoch);
+    put_le32(out + 16, s->partition);
+    put_le32(out + 20, s->sealed ? ENTRY_FLAG_SEALED : 0);
+    put_le64(out + 24, s->first.lba);
+    put_le64(out + 32, s->first.file);
+    put_le64(out + 40, s->first.used);
+    put_le64(out + 48, s->end.lba);
+    put_le64(out + 56, s->end.file);
+    put_le64(out + 64, s->end.used);
+    put_le64(out + 72, s->records_end);
+    put_le64(out + 80, (uint64_t)s->died_ns);
+    put_le64(out + 88, s->died_generation);
+}
+
+static void entry_decode(const uint8_t *in, struct segment *s)
+{
+    s->seq = get_le64(in);
+    s->epoch = get_le64(in + 8);
+    s->partition = get_le32(in + 16);
+    s->sealed = get_le32(in + 20) & ENTRY_FLAG_SEALED;
+    s->first = (struct place){get_le64(in + 24), get_le64(in + 32), get_le64(in + 40)};
+    s->end = (struct place){get_le64(in + 48), get_le64(in + 56), get_le64(in + 64)};
+    s->records_end = get_le64(in + 72);
+    s->died_ns = (int64_t)get_le64(in + 80);
+    s->died_generation = get_le64(in + 88);
+}
+
+static size_t map_count(const struct map *map)
+{
+    size_t count = 0;
+
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        count += map->partition[p].count;
+    return count;
+}
+
+static uint8_t *super_encode(const struct super *super, const uint8_t uuid[16], size_t *len)
+{
+    size_t count = map_count(&super->map);
+    size_t body = (count + super->map.limbo.count) * SUPER_ENTRY_SIZE + super->attributes_len;
+    uint8_t *raw = calloc(1, SUPER_HEADER_SIZE + body);
+    uint8_t *at = raw + SUPER_HEADER_SIZE;
+
+    if (!raw)
+        return NULL;
+    *len = SUPER_HEADER_SIZE + body;
+    memcpy(raw, SUPER_MAGIC, 8);
+    put_le32(raw + 8, FORMAT_VERSION);
+    put_le32(raw + 12, SUPER_ENTRY_SIZE);
+    memcpy(raw + 16, uuid, 16);
+    put_le64(raw + 32, super->generation);
+    put_le64(raw + 40, super->next_seq);
+    put_le32(raw + 48, super->protect ? SUPER_FLAG_PROTECT : 0);
+    put_le32(raw + 52, (uint32_t)count);
+    put_le32(raw + 56, (uint32_t)super->map.limbo.count);
+    put_le32(raw + 60, (uint32_t)super->attributes_len);
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        for (size_t i = 0; i < super->map.partition[p].count; i++, at += SUPER_ENTRY_SIZE)
+            entry_encode(&super->map.partition[p].items[i], at);
+    for (size_t i = 0; i < super->map.limbo.count; i++, at += SUPER_ENTRY_SIZE)
+        entry_encode(&super->map.limbo.items[i], at);
+    if (super->attributes_len)
+        memcpy(at, super->attributes, super->attributes_len);
+    put_le32(raw + 120, crc32c(raw + SUPER_HEADER_SIZE, body));
+    put_le32(raw + 124, crc32c(raw, 124));
+    return raw;
+}
+
+/* ---- decoding -------------------------------------------------------------------------------- */
+
+static int entries_decode(const uint8_t *raw, uint32_t count, uint32_t limbo, struct map *map,
+                          struct error *err)
+{
+    for (uint32_t i = 0; i < count + limbo; i++) {
+        struct segment s;
+        int rc;
+
+        entry_decode(raw + (size_t)i * SUPER_ENTRY_SIZE, &s);
+        if (s.partition >= CARTRIDGE_PARTITIONS)
+            return error_set(err, ERR_CORRUPT, "the map names partition %u", s.partition);
+        rc = segment_list_add(i < count ? &map->partition[s.partition] : &map->limbo, &s, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* The list of attributes is a chain of lengths: does it end where it should? */
+static bool attributes_sane(const uint8_t *raw, size_t len)
+{
+    size_t at = 0;
+
+    while (len - at >= 4) {
+        size_t value = get_le16(raw + at + 2);
+
+        if (value > len - at - 4)
+            return false;
+        at += 4 + value;
+    }
+    return at == len;
+}
+
+static int super_decode(const uint8_t *raw, size_t len, const uint8_t uuid[16], struct super *super,
+                        struct error *err)
+{
+    uint32_t count, limbo, attributes;
+    int rc;
+
+    if (len < SUPER_HEADER_SIZE || memcmp(raw, SUPER_MAGIC, 8) != 0 ||
+        get_le32(raw + 124) != crc32c(raw, 124))
+        return error_set(err, ERR_CORRUPT, "its header is damaged");
+    if (get_le32(raw + 8) != FORMAT_VERSION || get_le32(raw + 12) != SUPER_ENTRY_SIZE)
+        return error_set(err, ERR_FORMAT, "it has format version %u", get_le32(raw + 8));
+    if (memcmp(raw + 16, uuid, 16) != 0)
+        return error_set(err, ERR_FORMAT, "it belongs to another cartridge");
+    count = get_le32(raw + 52);
+    limbo = get_le32(raw + 56);
+    attributes = get_le32(raw + 60);
+    if (count > SEGMENTS_MAX || limbo > SEGMENTS_MAX || attributes > ATTRIBUTES_MAX ||
+        len != SUPER_HEADER_SIZE + ((size_t)count + limbo) * SUPER_ENTRY_SIZE + attributes ||
+        get_le32(raw + 120) != crc32c(raw + SUPER_HEADER_SIZE, len - SUPER_HEADER_SIZE) ||
+        !attributes_sane(raw + len - attributes, attributes))
+        return error_set(err, ERR_CORRUPT, "its lengths or its checksum do not hold");
+    super->generation = get_le64(raw + 32);
+    super->next_seq = get_le64(raw + 40);
+    super->protect = get_le32(raw + 48) & SUPER_FLAG_PROTECT;
+    rc = entries_decode(raw + SUPER_HEADER_SIZE, count, limbo, &super->map, err);
+    if (rc == 0)
+        rc = map_check(&super->map, super->next_seq, err);
+    if (rc)
+        return rc;
+    if (attributes) {
+        super->attributes = malloc(attributes);
+        if (!super->attributes)
+            return error_set(err, ERR_NO_MEMORY, "no memory for attributes");
+        memcpy(super->attributes, raw + len - attributes, attributes);
+    }
+    super->attributes_len = attributes;
+    return 0;
+}
+
+static int super_read(struct store *store, const char *name, const uint8_t uuid[16],
+                      struct super *super, struct error *err)
+{
+    CLEANUP_FREE uint8_t *raw = NULL;
+    uint64_t size;
+    size_t got;
+    int rc = store_size(store, name, &size, err);
+
+    if (rc)
+        return rc;
+    if (size > SUPER_SIZE_MAX)
+        return error_set(err, ERR_CORRUPT, "it is larger than any map can be");
+    raw = malloc((size_t)size + 1);
+    if (!raw)
+        return error_set(err, ERR_NO_MEMORY, "no memory for the map of segments");
+    rc = store_read(store, name, 0, raw, (size_t)size, &got, err);
+    if (rc)
+        return rc;
+    rc = super_decode(raw, got, uuid, super, err);
+    if (rc)
+        super_free(super);
+    return rc;
+}
+
+int super_load(struct store *store, const uint8_t uuid[16], struct super *super, bool *whole,
+               struct error *err)
+{
+    struct super copy[2];
+    struct error why[2] = {ERROR_INIT, ERROR_INIT};
+    int rc[2], newest;
+
+    memset(copy, 0, sizeof(copy));
+    for (int i = 0; i < 2; i++) {
+        rc[i] = super_read(store, super_names[i], uuid, &copy[i], &why[i]);
+        /* A copy that can't be read just now may be the newer one: do not guess. */
+        if (rc[i] == -ERR_IO || rc[i] == -ERR_NO_MEMORY || rc[i] == -ERR_PERMISSION) {
+            super_free(&copy[0]);
+            return error_set(err, why[i].code, "%s: %s", super_names[i], why[i].message);
+        }
+    }
+    if (rc[0] && rc[1])
+        return error_set(err, why[0].code == ERR_NOT_FOUND ? why[1].code : why[0].code,
+                         "no valid superblock (%s: %.160s; %s: %.160s); bring one back from a copy "
+                         "of the cartridge",
+                         super_names[0], why[0].message, super_names[1], why[1].message);
+    newest = rc[0] ? 1 : rc[1] ? 0 : copy[1].generation > copy[0].generation;
+    *whole = rc[0] == 0 && rc[1] == 0 && copy[0].generation == copy[1].generation;
+    *super = copy[newest];
+    super->published = super->generation;
+    super_free(&copy[!newest]);
+    return 0;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+int super_write(struct store *store, const uint8_t uuid[16], struct super *super, struct error *err)
+{
+    CLEANUP_FREE uint8_t *raw = NULL;
+    struct error why = ERROR_INIT;
+    size_t len = 0;
+    int failed = 0;
+
+    super->generation++; /* also when it fails: what came of the try is not known */
+    raw = super_encode(super, uuid, &len);
+    if (!raw)
+        return error_set(err, ERR_NO_MEMORY, "no memory for the map of segments");
+    for (int i = 0; i < 2; i++)
+        if (store_put(store, super_names[i], raw, len, &why) != 0)
+            failed++;
+    if (failed == 2)
+        return error_set(err, why.code, "the map could not be written: %s", why.message);
+    if (failed)
+        log_warning("one of two superblocks could not be written: %s", why.message);
+    return 0;
+}
+
+void super_free(struct super *super)
+{
+    map_free(&super->map);
+    free(super->attributes);
+    memset(super, 0, sizeof(*super));
+}
+
+/* ---- limbo ----------------------------------------------------------------------------------- */
+
+/* How many of the oldest limbo entries must go.  They go by whole generations, so that what is
+ * left can be brought back; WORM keeps all. */
+static size_t limbo_expired(const struct cartridge *c, int64_t now)
+{
+    const struct segment_list *limbo = &c->super.map.limbo;
+    uint64_t bytes = 0;
+    size_t keep = limbo->count;
+
+    if (c->identity.worm)
+        return 0;
+    while (keep > 0) {
+        const struct segment *s = &limbo->items[keep - 1];
+        uint64_t size = s->end.used - s->first.used;
+
+        if (size > c->identity.limbo_bytes - bytes || now - s->died_ns > c->identity.limbo_ns ||
+            limbo->count - keep >= SEGMENTS_MAX / 4)
+            break;
+        bytes += size;
+        keep--;
+    }
+    while (keep > 0 && keep < limbo->count &&
+           limbo->items[keep].died_generation == limbo->items[keep - 1].died_generation)
+        keep++;
+    return keep;
+}
+
+/* Take the oldest n entries off limbo and delete what nothing needs any more.  A failure to delete
+ * only leaves an orphan, which the next open removes. */
+static void limbo_drop(struct cartridge *c, const struct segment *dead, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char name[STORE_NAME_MAX + 1];
+
+        if (map_needs(&c->super.map, dead[i].seq))
+            continue;
+        segment_name(dead[i].seq, name);
+        (void)store_delete(c->store, name, NULL);
+    }
+}
+
+int super_publish(struct cartridge *c, struct error *err)
+{
+    struct segment_list *limbo = &c->super.map.limbo;
+    size_t n = limbo_expired(c, store_now(c->store));
+    CLEANUP_FREE struct segment *dead = n ? malloc(n * sizeof(*dead)) : NULL;
+    int rc;
+
+    if (!dead)
+        n = 0;
+    if (n) {
+        memcpy(dead, limbo->items, n * sizeof(*dead));
+        memmove(limbo->items, limbo->items + n, (limbo->count - n) * sizeof(*dead));
+        limbo->count -= n;
+    }
+    rc = super_write(c->store, c->identity.uuid, &c->super, err);
+    if (rc)
+        return rc;
+    c->dirty = false;
+    c->branching = false;
+    c->super.published = c->super.generation;
+    limbo_drop(c, dead, n);
+    return 0;
+}
+
+void super_drop_limbo(struct cartridge *c)
+{
+    struct segment_list *limbo = &c->super.map.limbo;
+    CLEANUP_FREE struct segment *dead = NULL;
+    size_t n = 0;
+
+    /* What died since the last publishing is still alive in the superblock on the store. */
+    while (n < limbo->count && limbo->items[n].died_generation <= c->super.published)
+        n++;
+    dead = n && !c->identity.worm ? malloc(n * sizeof(*dead)) : NULL;
+    if (!dead)
+        return;
+    /* The published superblock goes on naming them: limbo may have holes, the map may not. */
+    memcpy(dead, limbo->items, n * sizeof(*dead));
+    memmove(limbo->items, limbo->items + n, (limbo->count - n) * sizeof(*dead));
+    limbo->count -= n;
+    limbo_drop(c, dead, n);
+    c->dirty = true;
+}

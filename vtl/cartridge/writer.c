@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * writer.c - the open segment; the states are drawn in internal.h.
+ *
+ * buf holds the bytes of the segment from `base` on, and base moves only when a sync succeeded.
+ * So whatever the store does with a failed append or sync, the data is still here, and the rescue
+ * writes it to a fresh segment, with a new epoch, as if the old one had ended at base.  A sync that
+ * failed is never asked again: the kernel may have thrown the dirty pages away and report success.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "vtl/cartridge/internal.h"
+
+#define PUSH_SIZE   (1u << 20)  /* bytes worth a write of their own */
+#define WINDOW_SIZE (32u << 20) /* bytes without a sync, at most (and one block) */
+
+static uint64_t writer_offset(const struct writer *w)
+{
+    return w->base + w->len;
+}
+
+void writer_free(struct writer *w)
+{
+    free(w->buf);
+    index_free(&w->index);
+    memset(w, 0, sizeof(*w));
+}
+
+static int writer_reserve(struct writer *w, uint64_t extra, struct error *err)
+{
+    uint64_t want = w->len + extra;
+    size_t room = w->room ? w->room : 4096;
+    uint8_t *buf;
+
+    if (want <= w->room)
+        return 0;
+    while (room < want)
+        room *= 2;
+    buf = realloc(w->buf, room);
+    if (!buf)
+        return error_set(err, ERR_NO_MEMORY, "no memory to buffer what is written");
+    w->buf = buf;
+    w->room = room;
+    return 0;
+}
+
+static struct segment *writer_segment(struct cartridge *c)
+{
+    return map_last(cartridge_map(c), c->writer.partition);
+}
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+int writer_append(struct cartridge *c, enum record_type type, const void *data, uint32_t len,
+                  uint32_t count, struct error *err)
+{
+    struct writer *w = &c->writer;
+    struct segment *seg = writer_segment(c);
+    uint64_t offset = writer_offset(w), extent = record_extent(len);
+    bool block = type == RECORD_DATA || type == RECORD_RUN;
+    uint64_t files = type == RECORD_FILEMARK ? count : 0;
+    struct record r = {
+        .type = type,
+        .partition = (uint8_t)w->partition,
+        .epoch = w->epoch,
+        .lba = seg->end.lba,
+        .file = seg->end.file,
+        .length = block ? len : 0,
+        .stored = len,
+        .back = (uint32_t)((offset - w->header) / RECORD_ALIGN),
+        .payload_crc = len ? crc32c(data, len) : 0,
+        .chain = w->chain,
+        .count = count,
+    };
+    int rc = writer_reserve(w, extent, err);
+
+    if (rc == 0 && count > 0)
+        rc = index_add(&w->index, offset, count, record_cost(&r), files, offset + extent, err);
+    if (rc)
+        return rc;
+    record_encode(&r, w->buf + w->len);
+    if (len)
+        memcpy(w->buf + w->len + RECORD_HEADER_SIZE, data, len);
+    memset(w->buf + w->len + RECORD_HEADER_SIZE + len, 0, extent - RECORD_HEADER_SIZE - len);
+    w->chain = record_chain(w->buf + w->len, RECORD_HEADER_SIZE, w->epoch);
+    w->header = offset;
+    w->len += extent;
+    w->pending = type != RECORD_COMMIT && type != RECORD_END;
+    seg->end.lba += count;
+    seg->end.file += files;
+    seg->end.used += record_cost(&r);
+    return 0;
+}
+
+int writer_begin(struct cartridge *c, uint32_t partition, struct error *err)
+{
+    struct writer *w = &c->writer;
+    struct segment_header h = {.partition = partition};
+    struct segment seg = {.partition = partition};
+    int rc = store_random(c->store, &h.epoch, sizeof(h.epoch), err);
+
+    if (rc == 0)
+        rc = writer_reserve(w, SEGMENT_HEADER_SIZE, err);
+    if (rc)
+        return rc;
+    seg.seq = h.seq = c->super.next_seq;
+    seg.epoch = h.epoch;
+    seg.first = seg.end = map_end(cartridge_map(c), partition);
+    rc = segment_list_add(&cartridge_map(c)->partition[partition], &seg, err);
+    if (rc)
+        return rc;
+    c->super.next_seq++;
+    memcpy(h.uuid, c->identity.uuid, sizeof(h.uuid));
+    h.first_lba = seg.first.lba;
+    h.first_file = seg.first.file;
+    h.first_used = seg.first.used;
+    h.created_ns = store_now(c->store);
+    segment_header_encode(&h, w->buf);
+    index_start(&w->index, h.seq, h.first_lba);
+    w->chain = record_chain(w->buf, SEGMENT_HEADER_SIZE, h.epoch);
+    w->len = SEGMENT_HEADER_SIZE;
+    w->base = w->flushed = w->header = w->end_offset = 0;
+    w->partition = partition;
+    w->seq = h.seq;
+    w->epoch = h.epoch;
+    w->synced = seg.first;
+    w->open = true;
+    w->published = w->pending = false;
+    c->dirty = true;
+    return 0;
+}
+
+/* ---- to the store ---------------------------------------------------------------------------- */
+
+static int writer_flush(struct cartridge *c, struct error *err)
+{
+    struct writer *w = &c->writer;
+    struct iovec iov = {w->buf + w->flushed, w->len - w->flushed};
+    char name[STORE_NAME_MAX + 1];
+    int rc;
+
+    if (iov.iov_len == 0)
+        return 0;
+    segment_name(w->seq, name);
+    rc = store_append(c->store, name, w->base + w->flushed, &iov, 1, err);
+    if (rc == 0)
+        w->flushed = w->len;
+    return rc;
+}
+
+/* One COMMIT, one sync; the first time of a segment, the superblock that names it. */
+static int writer_commit(struct cartridge *c, struct error *err)
+{
+    struct writer *w = &c->writer;
+    char name[STORE_NAME_MAX + 1];
+    int rc = 0;
+
+    if (w->pending)
+        rc = writer_append(c, RECORD_COMMIT, NULL, 0, 0, err);
+    if (rc == 0)
+        rc = writer_flush(c, err);
+    if (rc)
+        return rc;
+    segment_name(w->seq, name);
+    rc = store_sync(c->store, name, err);
+    if (rc == 0 && !w->published)
+        rc = super_publish(c, err);
+    if (rc)
+        return rc;
+    w->published = true;
+    w->base += w->len;
+    w->len = w->flushed = 0;
+    w->synced = writer_segment(c)->end;
+    return 0;
+}
+
+/* ---- when it fails --------------------------------------------------------------------------- */
+
+/* Let the segment end at what is durable of it, and close it.  The buffer is left as it is. */
+static void writer_cut(struct cartridge *c)
+{
+    struct writer *w = &c->writer;
+    struct segment *seg = writer_segment(c);
+
+    w->open = false;
+    c->dirty = true;
+    if (w->base == 0) {
+        cartridge_map(c)->partition[w->partition].count--;
+        return;
+    }
+    seg->end = w->synced;
+    seg->records_end = w->base;
+    seg->sealed = false;
+}
+
+/* Append again what was in the buffer of the segment given up: old[0..len). */
+static int writer_repeat(struct cartridge *c, const uint8_t *old, size_t len, struct error *err)
+{
+    struct record r;
+    int rc = 0;
+
+    for (size_t at = 0; rc == 0 && at < len; at += record_extent(r.stored)) {
+        if (!record_decode(old + at, &r))
+            return error_set(err, ERR_INTERNAL, "the writer's buffer is damaged");
+        if (r.count > 0)
+            rc = writer_append(c, r.type, old + at + RECORD_HEADER_SIZE, r.stored, r.count, err);
+    }
+    return rc;
+}
+
+static int writer_rescue(struct cartridge *c, int reason, struct error *err)
+{
+    struct writer *w = &c->writer;
+    size_t skip = w->base == 0 ? SEGMENT_HEADER_SIZE : 0;
+    size_t len = w->len;
+    uint8_t *old = w->buf;
+    int rc;
+
+    w->buf = NULL;
+    w->len = w->room = 0;
+    writer_cut(c);
+    if (reason == -ERR_NO_SPACE)
+        super_drop_limbo(c);
+    rc = writer_begin(c, w->partition, err);
+    if (rc == 0)
+        rc = writer_repeat(c, old + skip, len - skip, err);
+    if (rc == 0)
+        rc = writer_commit(c, err);
+    free(old);
+    return rc;
+}
+
+/* The data since the last good sync is gone: put the end of data back there. */
+static void writer_abandon(struct cartridge *c)
+{
+    struct writer *w = &c->writer;
+
+    if (w->open)
+        writer_cut(c);
+    w->len = w->flushed = 0;
+    c->lost = true;
+    if (c->pos.partition == w->partition &&
+        c->pos.at.lba > map_end(cartridge_map(c), w->partition).lba)
+        c->pos.at = map_end(cartridge_map(c), w->partition);
+}
+
+static int writer_save(struct cartridge *c, int reason, const struct error *why, struct error *err)
+{
+    struct error again = ERROR_INIT;
+    uint64_t first;
+    int rc;
+
+    if (reason == 0)
+        return 0;
+    log_warning("cartridge %s: %s; writing the data again to a new segment", c->identity.barcode,
+                why->message);
+    rc = writer_rescue(c, reason, &again);
+    if (rc == 0)
+        return 0;
+    writer_abandon(c);
+    first = map_end(cartridge_map(c), c->writer.partition).lba;
+    if (reason != -ERR_NO_SPACE)
+        reason = -ERR_IO;
+    error_set(err, (enum error_code) - reason,
+              "cartridge %s: the data from block %llu on could not be stored and is lost: %.300s",
+              c->identity.barcode, (unsigned long long)first, why->message);
+    return reason;
+}
+
+int writer_settle(struct cartridge *c, struct error *err)
+{
+    struct error why = ERROR_INIT;
+
+    if (!c->writer.open || c->writer.len == 0)
+        return 0;
+    return writer_save(c, writer_commit(c, &why), &why, err);
+}
+
+/* ---- the end of a segment -------------------------------------------------------------------- */
+
+static int writer_append_end(struct cartridge *c, struct error *err)
+{
+    struct writer *w = &c->writer;
+    size_t count = w->index.count, len = (count + 1) * INDEX_ENTRY_SIZE;
+    uint8_t *raw = malloc(len);
+    int rc = 0;
+
+    if (!raw)
+        return error_set(err, ERR_NO_MEMORY, "no memory for the index of a segment");
+    if (w->pending)
+        rc = writer_append(c, RECORD_COMMIT, NULL, 0, 0, err);
+    for (size_t i = 0; i < count; i++)
+        index_entry_encode(&w->index.entries[i], raw + i * INDEX_ENTRY_SIZE);
+    index_entry_encode(&w->index.end, raw + count * INDEX_ENTRY_SIZE);
+    if (rc == 0) {
+        w->end_offset = writer_offset(w);
+        rc = writer_append(c, RECORD_END, raw, (uint32_t)len, 0, err);
+    }
+    free(raw);
+    return rc;
+}
+
+int writer_end(struct cartridge *c, struct error *err)
+{
+    struct writer *w = &c->writer;
+    struct segment *seg;
+    int rc;
+
+    if (!w->open)
+        return 0;
+    /* Without its END record a segment is as good, only slower to open. */
+    if (writer_append_end(c, NULL) != 0)
+        w->end_offset = 0;
+    rc = writer_settle(c, err);
+    if (rc)
+        return rc;
+    seg = writer_segment(c);
+    seg->sealed = w->end_offset != 0;
+    seg->records_end = w->end_offset ? w->end_offset : w->base;
+    index_cache_put(&c->cache, &w->index);
+    w->open = false;
+    c->dirty = true;
+    return 0;
+}
+
+int writer_push(struct cartridge *c, struct error *err)
+{
+    struct writer *w = &c->writer;
+    struct error why = ERROR_INIT;
+
+    if (writer_offset(w) >= c->identity.segment_size || w->index.count >= SEGMENT_RECORDS_MAX ||
+        w->index.end.files >= UINT32_MAX / 2)
+        return writer_end(c, err);
+    if (w->len >= WINDOW_SIZE)
+        return writer_settle(c, err);
+    if (w->len - w->flushed >= PUSH_SIZE)
+        return writer_save(c, writer_flush(c, &why), &why, err);
+    return 0;
+}

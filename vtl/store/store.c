@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.c - the checked front of every store: names, sizes and vectors are checked here once, so
+ * that a back end can count on them.
+ */
+#include "vtl/store/store.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "common/checked.h"
+
+/* The alphabet is chosen so that a name is one path component and needs no quoting anywhere. */
+static bool name_allowed(const char *name)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                   "0123456789._-";
+    size_t len = name ? strnlen(name, STORE_NAME_MAX + 1) : 0;
+
+    return len > 0 && len <= STORE_NAME_MAX && name[0] != '.' && strspn(name, alphabet) == len;
+}
+
+static int check_name(const char *name, struct error *err)
+{
+    if (name_allowed(name))
+        return 0;
+    return error_set(err, ERR_RANGE,
+                     "'%.80s' is no object name: 1 to %d letters, digits, '.', '_' or '-' are, not "
+                     "beginning with '.'",
+                     name ? name : "", STORE_NAME_MAX);
+}
+
+int store_put(struct store *s, const char *object, const void *data, size_t len, struct error *err)
+{
+    int rc = check_name(object, err);
+
+    return rc ? rc : s->ops->put(s, object, data, len, err);
+}
+
+int store_append(struct store *s, const char *object, uint64_t offset, const struct iovec *iov,
+                 int iov_count, struct error *err)
+{
+    uint64_t end = offset;
+    int rc = check_name(object, err);
+
+    if (rc)
+        return rc;
+    if (iov_count < 0 || iov_count > IOV_MAX)
+        return error_set(err, ERR_RANGE, "an append of %d pieces to %s is not possible", iov_count,
+                         object);
+    for (int i = 0; i < iov_count; i++)
+        if (!checked_add(end, iov[i].iov_len, &end) || end > INT64_MAX)
+            return error_set(err, ERR_RANGE, "%s would grow beyond what a file can hold", object);
+    return s->ops->append(s, object, offset, iov, iov_count, err);
+}
+
+int store_read(struct store *s, const char *object, uint64_t offset, void *buf, size_t len,
+               size_t *got, struct error *err)
+{
+    int rc = check_name(object, err);
+
+    if (rc)
+        return rc;
+    if (offset > INT64_MAX || len > INT64_MAX - offset)
+        return error_set(err, ERR_RANGE, "offset %llu lies behind what a file can hold",
+                         (unsigned long long)offset);
+    return s->ops->read(s, object, offset, buf, len, got, err);
+}
+
+int store_size(struct store *s, const char *object, uint64_t *size, struct error *err)
+{
+    int rc = check_name(object, err);
+
+    return rc ? rc : s->ops->size(s, object, size, err);
+}
+
+int store_truncate(struct store *s, const char *object, uint64_t size, struct error *err)
+{
+    int rc = check_name(object, err);
+
+    return rc ? rc : s->ops->truncate(s, object, size, err);
+}
+
+int store_sync(struct store *s, const char *object, struct error *err)
+{
+    int rc = check_name(object, err);
+
+    return rc ? rc : s->ops->sync(s, object, err);
+}
+
+int store_sync_names(struct store *s, struct error *err)
+{
+    return s->ops->sync_names(s, err);
+}
+
+struct list_filter {
+    store_list_fn *fn;
+    void *ctx;
+};
+
+/* Foreign names in a directory are nobody's objects; they are not shown and not touched. */
+static int list_checked(void *ctx, const char *object, uint64_t size)
+{
+    const struct list_filter *filter = ctx;
+
+    return name_allowed(object) ? filter->fn(filter->ctx, object, size) : 0;
+}
+
+int store_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
+{
+    struct list_filter filter = {fn, ctx};
+
+    return s->ops->list(s, list_checked, &filter, err);
+}
+
+int store_delete(struct store *s, const char *object, struct error *err)
+{
+    int rc = check_name(object, err);
+
+    return rc ? rc : s->ops->remove(s, object, err);
+}
+
+int64_t store_now(struct store *s)
+{
+    return s->ops->now(s);
+}
+
+int store_random(struct store *s, void *buf, size_t len, struct error *err)
+{
+    return s->ops->random(s, buf, len, err);
+}
+
+int store_lock(struct store *s, struct error *err)
+{
+    return s->ops->lock(s, err);
+}
+
+void store_unlock(struct store *s)
+{
+    s->ops->unlock(s);
+}
+
+void store_close(struct store *s)
+{
+    if (s)
+        s->ops->close(s);
+}
