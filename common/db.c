@@ -346,16 +346,16 @@ static char *db_uri(const char *path, enum db_mode mode)
     if (!uri)
         return NULL;
     /* "file://x" would be an authority; "file:/x" and "file:./x" are paths. */
-    used = (size_t)sprintf(uri, "file:%s", path[0] == '/' ? "" : "./");
+    used = (size_t)snprintf(uri, room, "file:%s", path[0] == '/' ? "" : "./");
     while (path[0] == '/' && path[1] == '/')
         path++;
     for (; *path; path++) {
         if (strchr(plain, *path))
             uri[used++] = *path;
         else
-            used += (size_t)sprintf(uri + used, "%%%02x", (unsigned char)*path);
+            used += (size_t)snprintf(uri + used, room - used, "%%%02x", (unsigned char)*path);
     }
-    strcpy(uri + used, tail);
+    snprintf(uri + used, room - used, "%s", tail);
     return uri;
 }
 
