@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The kernel's own initiator against the daemon, both in a small virtual machine.
+#
+#   guest_test.sh [GROUP...]    only these groups of checks: changer write motion lengths fixed ...
+#
+# Exit: 0 all checks ok, 77 the machine can't be made here, 1 otherwise.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+capstan=${CAPSTAN:-$(command -v capstan || true)}
+[ -x "$capstan" ] || {
+    echo "no capstan program; build it and set CAPSTAN"
+    exit 1
+}
+if nm -D "$capstan" 2>/dev/null | grep -qE '__[at]san_init'; then
+    echo "the guest is for programs without sanitizers: emulation is slow enough"
+    exit 77
+fi
+"$here/guest" prepare || {
+    echo "the guest can't be made on this machine (the reason is above)"
+    exit 77
+}
+
+tree=$(mktemp -d "${TMPDIR:-/tmp}/capstan-guest-tree.XXXXXX")
+trap 'rm -rf "$tree"' EXIT
+mkdir -p "$tree/root"
+"$here/guest" add "$tree" "$capstan" usr/bin/capstan
+cp "$here/target.sh" "$tree/root/target.sh"
+{
+    printf 'TESTS="%s"\n' "$*"
+    cat "$here/kernel_initiator.sh"
+} >"$tree/root/test.sh"
+status=0
+"$here/guest" run "$tree" || status=$?
+echo "guest: status $status"
+[ "$status" = 0 ] || exit 1
