@@ -7,6 +7,10 @@
  * (files) write; what a file system does not let us read is reported and left out, the dump goes
  * on.
  *
+ * A file that is left out keeps its name in its directory; the catalog has an inode for it of which
+ * only number and type (S_IFMT, from the directory entry) are known, all else 0, address
+ * UINT64_MAX.  A rebuild from the cartridges makes the same row.
+ *
  * The order in which things become true: the data and the closing filemark are on the tape; then
  * the catalog has the image.  A dump that fails leaves no image in the catalog.
  */
@@ -47,15 +51,19 @@ struct dump_options {
     bool one_file_system; /* do not descend into other mounts (they are dumped as empty directories)
                            */
     unsigned readers;     /* threads that read ahead; 0: chosen from the machine */
+    size_t window;        /* bytes that may be read ahead; 0: 64 MiB */
     const atomic_bool *cancel; /* becomes true: stop soon, ERR_CANCELLED; may be NULL */
 
     /* Called on the caller's thread, at most some times a second. May be NULL. */
     void (*progress)(void *ctx, const struct dump_progress *p);
-    /* One sentence per file that vanished, changed or could not be read. Any thread, one at a time.
-     */
+    /* One sentence per file that vanished, changed or could not be read; path is that below the
+     * root of the tree.  Any thread, one at a time. */
     void (*warning)(void *ctx, const char *path, const char *message);
     /* The cartridge is full: bring the next one into the drive and loaded, positioned at its
-     * beginning, and write its barcode.  NULL: then a full cartridge is ERR_OPERATOR. */
+     * beginning, and write its barcode.  NULL: then a full cartridge is ERR_OPERATOR.  Called on
+     * the thread that writes, while nothing else uses the tape; volume is the number of the one
+     * that is wanted.  A cartridge that takes no record at all is passed over: the same volume is
+     * then asked for again. */
     int (*next_volume)(void *ctx, unsigned volume, char barcode[40], struct error *err);
     void *ctx;
 };
@@ -68,7 +76,8 @@ struct dump_result {
 };
 
 /* Dump options->path at level 0 to tape, which stands where the dump is to begin (usually end of
- * data), and record it in cat (may be NULL: no catalog).  barcode is that of the first cartridge.
+ * data), and record it in cat (may be NULL: no catalog).  barcode is that of the first cartridge; a
+ * catalog takes no cartridge without one (so for file: pass cat NULL).
  * Returns 0, or -ERR_PARTIAL when files had to be left out or changed (the image is good otherwise
  * and in the catalog, result->image.warnings counts them); else nothing was recorded. */
 int dump_run(const struct dump_options *options, struct tape *tape, const char *barcode,
