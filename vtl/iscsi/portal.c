@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* portal.c - addresses to listen on, and the thread that accepts connections there. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "vtl/iscsi/conn.h"
+
+#define DEFAULT_PORT    "3260"
+#define LISTEN_BACKLOG  128
+#define SHORT_OF_FDS_MS 100
+
+/* "host", "host:port", "[v6]", "[v6]:port" in two pieces. */
+static int split_address(const char *address, char host[256], char port[16], struct error *err)
+{
+    const char *colon = strrchr(address, ':'), *end = address + strlen(address);
+    const char *host_at = address, *host_end = colon ? colon : end;
+
+    if (address[0] == '[') {
+        const char *bracket = strchr(address, ']');
+
+        if (!bracket || (bracket[1] != '\0' && bracket[1] != ':'))
+            return error_set(err, ERR_RANGE, "portal %s: write an IPv6 address as [::1]:3260",
+                             address);
+        host_at = address + 1;
+        host_end = bracket;
+        colon = bracket[1] == ':' ? bracket + 1 : NULL;
+    } else if (colon && memchr(address, ':', (size_t)(colon - address))) {
+        return error_set(err, ERR_RANGE, "portal %s: write an IPv6 address as [::1]:3260", address);
+    }
+    if (host_end == host_at || host_end - host_at > 255 || (colon && end - colon > 6) ||
+        (colon && colon + 1 == end))
+        return error_set(err, ERR_RANGE, "portal '%s' is no address like 127.0.0.1:3260", address);
+    snprintf(host, 256, "%.*s", (int)(host_end - host_at), host_at);
+    snprintf(port, 16, "%s", colon ? colon + 1 : DEFAULT_PORT);
+    return 0;
+}
+
+static void describe(const struct sockaddr_storage *sa, char *buf, size_t size, bool *loopback,
+                     bool *wildcard)
+{
+    const struct sockaddr_in *v4 = (const void *)sa;
+    const struct sockaddr_in6 *v6 = (const void *)sa;
+    char host[INET6_ADDRSTRLEN] = "?";
+
+    *loopback = *wildcard = false;
+    if (sa->ss_family == AF_INET) {
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+        *loopback = ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+        *wildcard = v4->sin_addr.s_addr == htonl(INADDR_ANY);
+        snprintf(buf, size, "%s:%u", host, ntohs(v4->sin_port));
+    } else if (sa->ss_family == AF_INET6) {
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+        *loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+        *wildcard = IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
+        snprintf(buf, size, "[%s]:%u", host, ntohs(v6->sin6_port));
+    } else {
+        *loopback = true;
+        snprintf(buf, size, "local");
+    }
+}
+
+void socket_address(int fd, bool peer, char *buf, size_t size, bool *loopback, bool *wildcard)
+{
+    struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof(sa);
+
+    if ((peer ? getpeername(fd, (void *)&sa, &len) : getsockname(fd, (void *)&sa, &len)) < 0)
+        sa.ss_family = AF_UNSPEC;
+    describe(&sa, buf, size, loopback, wildcard);
+}
+
+static int bind_failed(const char *address, struct error *err)
+{
+    if (errno == EADDRINUSE)
+        return error_set(err, ERR_EXISTS,
+                         "portal %s is in use by another program; stop it or choose another port",
+                         address);
+    if (errno == EADDRNOTAVAIL)
+        return error_set(err, ERR_RANGE, "portal %s: this machine has no such address", address);
+    return error_errno(err, "portal %s", address);
+}
+
+static int bind_address(const struct addrinfo *ai, const char *address, int *out, struct error *err)
+{
+    CLEANUP_CLOSE int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int one = 1;
+
+    if (fd < 0)
+        return error_errno(err, "portal %s", address);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (ai->ai_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
+        return bind_failed(address, err);
+    *out = steal_fd(&fd);
+    return 0;
+}
+
+int portal_open(struct portal *p, const char *address, struct error *err)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *list = NULL;
+    char host[256], port[16];
+    int rc;
+
+    rc = split_address(address, host, port, err);
+    if (rc)
+        return rc;
+    rc = getaddrinfo(host, port, &hints, &list);
+    if (rc)
+        return error_set(err, ERR_RANGE, "portal %s: %s", address, gai_strerror(rc));
+    rc = bind_address(list, address, &p->fd, err);
+    freeaddrinfo(list);
+    if (!rc)
+        socket_address(p->fd, false, p->address, sizeof(p->address), &p->loopback, &p->wildcard);
+    return rc;
+}
+
+/* Dead hosts are found by TCP; a host that is only slow keeps its session. */
+static void tune_socket(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},   {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, 60}, {IPPROTO_TCP, TCP_KEEPINTVL, 10},
+        {IPPROTO_TCP, TCP_KEEPCNT, 6},   {IPPROTO_TCP, TCP_USER_TIMEOUT, 120000},
+    };
+
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+}
+
+static void take_connection(struct iscsid *s, int fd)
+{
+    struct error err = ERROR_INIT;
+    struct conn *c;
+
+    tune_socket(fd);
+    server_reap(s);
+    if (conn_create(s, fd, &c, &err) || conn_start(c, &err))
+        log_warning("a connection was dropped: %s", err.message);
+}
+
+void *portal_thread(void *arg)
+{
+    struct portal *p = arg;
+    struct pollfd fds[2] = {{.fd = p->fd, .events = POLLIN},
+                            {.fd = p->server->stop_fd, .events = POLLIN}};
+
+    for (;;) {
+        int fd;
+
+        poll(fds, 2, -1);
+        if (fds[1].revents)
+            return NULL;
+        fd = accept4(p->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0)
+            take_connection(p->server, fd);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            poll(fds + 1, 1, SHORT_OF_FDS_MS);
+    }
+}
