@@ -54,7 +54,7 @@ static char *escape_all(const uint8_t *bytes, size_t len)
         if (bytes[i] >= 0x20 && bytes[i] < 0x7f)
             *p++ = (char)bytes[i];
         else
-            p += sprintf(p, "\\x%02x", bytes[i]);
+            p += snprintf(p, sizeof("\\xff"), "\\x%02x", bytes[i]);
     }
     *p = '\0';
     return text;

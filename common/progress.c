@@ -45,6 +45,10 @@ void progress_line(struct progress *p, double now, const char *what, uint64_t do
 {
     char done_text[16], total_text[16], rate_text[16], left[32] = "", part[48] = "";
 
+    if (done == 0 && total == 0) {
+        snprintf(buf, size, "%s", what);
+        return;
+    }
     take_rate(p, now, done);
     size_text(done_text, done);
     size_text(rate_text, (uint64_t)p->rate);

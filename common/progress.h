@@ -25,7 +25,7 @@ struct progress {
 
 void progress_begin(struct progress *p);
 
-/* what: "files 12/40"; total 0: not known, no percentage and no time left. */
+/* what: "files 12/40"; total 0: not known, no percentage and no time left; both 0: only what. */
 void progress_update(struct progress *p, const char *what, uint64_t done, uint64_t total);
 
 void progress_clear(struct progress *p);

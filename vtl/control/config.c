@@ -67,7 +67,7 @@ static const char *portal_refusal(const char *value)
 
     if (!colon || colon == value || digits == 0 || digits > 5)
         return wanted;
-    if (!only_of(colon + 1, "0123456789") || atoi(colon + 1) > 65535)
+    if (!only_of(colon + 1, "0123456789") || strtol(colon + 1, NULL, 10) > 65535)
         return wanted;
     if (value[0] != '[' && memchr(value, ':', (size_t)(colon - value)))
         return "an IPv6 address stands in brackets, as in [::1]:3260";
@@ -375,7 +375,8 @@ int config_read(FILE *stream, const char *path, const char *root, struct config 
         return rc;
     fault = ini_parse_stream(reading_line, &r, reading_key, &r);
     rc = r.rc;
-    if (!rc && fault)
+    /* inih goes on behind a line it does not understand; that one comes first all the same. */
+    if (fault && (!rc || (unsigned)fault < r.line))
         rc = error_set(err, fault < 0 ? ERR_NO_MEMORY : ERR_FORMAT,
                        "%s: line %d: it is neither [section], nor key = value, nor a comment", path,
                        fault);

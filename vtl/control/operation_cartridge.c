@@ -125,10 +125,11 @@ static int describe(json_t *row, struct cartridge *c, struct error *err)
 
     cartridge_locate_end(c);
     cartridge_tell(c, &pos);
-    more = json_pack("{sssIsIsIsIsIsbsb}", "media", media_name(id->density), "capacity",
-                     (json_int_t)id->capacity, "used", (json_int_t)pos.used, "remaining",
-                     (json_int_t)pos.remaining, "objects", (json_int_t)pos.eod_lba, "filemarks",
-                     (json_int_t)pos.file, "worm", id->worm, "protected", cartridge_protected(c));
+    more = json_pack("{sssIsIsIsIsIsIsbsb}", "media", media_name(id->density), "capacity",
+                     (json_int_t)id->capacity, "early_warning", (json_int_t)id->early_warning,
+                     "used", (json_int_t)pos.used, "remaining", (json_int_t)pos.remaining,
+                     "objects", (json_int_t)pos.eod_lba, "filemarks", (json_int_t)pos.file, "worm",
+                     id->worm, "protected", cartridge_protected(c));
     if (!more || json_object_update(row, more)) {
         json_decref(more);
         return operation_no_memory(err);
@@ -145,8 +146,8 @@ static int describe_more(json_t *row, struct cartridge *c, struct error *err)
 
     for (size_t i = 0; i < sizeof(id->uuid); i++)
         snprintf(uuid + 2 * i, 3, "%02x", id->uuid[i]);
-    more = json_pack("{sssisIsI}", "uuid", uuid, "density", (int)id->density, "early_warning",
-                     (json_int_t)id->early_warning, "segment_size", (json_int_t)id->segment_size);
+    more = json_pack("{sssisI}", "uuid", uuid, "density", (int)id->density, "segment_size",
+                     (json_int_t)id->segment_size);
     if (!more || json_object_update(row, more)) {
         json_decref(more);
         return operation_no_memory(err);

@@ -54,10 +54,11 @@ static const struct argument *argument_find(const struct operation *op, const ch
 static int argument_check(const struct operation *op, const struct argument *argument,
                           const json_t *value, struct error *err)
 {
-    static const char *const words[] = {[ARGUMENT_TEXT] = "a text",
-                                        [ARGUMENT_INTEGER] = "a number >= 0",
-                                        [ARGUMENT_BOOL] = "true"
-                                                          " or false"};
+    static const char *const words[] = {
+        [ARGUMENT_TEXT] = "a text",
+        [ARGUMENT_INTEGER] = "a number >= 0",
+        [ARGUMENT_BOOL] = "true or false",
+    };
     bool right = argument->kind == ARGUMENT_TEXT ? json_is_string(value)
                  : argument->kind == ARGUMENT_BOOL
                      ? json_is_boolean(value)

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* robot.c - see robot.h: reaching the daemon, taking a drive, bringing a cartridge. */
+#include "cli/robot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "cli/robot_private.h"
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "vtl/control/control.h"
+
+/* ---- reaching the daemon ----------------------------------------------------------------- */
+
+/* A portal on all addresses is reached at the loopback one. */
+static void reachable_portal(const char *portal, char *buf, size_t size)
+{
+    const char *port = strrchr(portal, ':');
+
+    if (strncmp(portal, "0.0.0.0:", 8) == 0 || strncmp(portal, "*:", 2) == 0)
+        snprintf(buf, size, "127.0.0.1%s", port);
+    else if (strncmp(portal, "[::]:", 5) == 0)
+        snprintf(buf, size, "[::1]%s", port);
+    else
+        snprintf(buf, size, "%s", portal);
+}
+
+static void robot_login(struct robot *r)
+{
+    const struct config *c = r->config;
+
+    r->login = (struct tape_login){
+        .initiator = c->initiator[0] ? c->initiator : NULL,
+        .user = c->user[0] ? c->user : NULL,
+        .secret = c->user[0] ? c->secret : NULL,
+        .mutual_user = c->mutual_user[0] ? c->mutual_user : NULL,
+        .mutual_secret = c->mutual_user[0] ? c->mutual_secret : NULL,
+    };
+}
+
+static int robot_reach(struct robot *r, struct error *err)
+{
+    json_t *status = NULL;
+    const char *portal;
+    char url[512];
+    int rc = control_request(r->options.root, "status", NULL, &status, NULL, err);
+
+    if (rc)
+        return rc;
+    portal = json_string_value(
+        json_array_get(json_object_get(json_object_get(status, "daemon"), "portals"), 0));
+    if (!portal || strlen(portal) >= sizeof(r->portal))
+        rc = error_set(err, ERR_PROTOCOL, "the daemon does not say where it listens");
+    else
+        reachable_portal(portal, r->portal, sizeof(r->portal));
+    json_decref(status);
+    if (rc)
+        return rc;
+    robot_login(r);
+    snprintf(url, sizeof(url), "iscsi://%s/%s/0", r->portal, r->config->target);
+    return changer_open(url, &r->login, &r->changer, err);
+}
+
+int robot_open(const struct robot_options *options, struct robot **out, struct error *err)
+{
+    struct robot *r = calloc(1, sizeof(*r));
+    int rc;
+
+    if (!r)
+        return error_set(err, ERR_NO_MEMORY, "there is no memory left");
+    r->options = *options;
+    r->drive = ROBOT_ANY_DRIVE;
+    r->lock_fd = -1;
+    rc = config_load(options->root, &r->config, err);
+    if (!rc)
+        rc = config_load_secrets(r->config, err);
+    if (!rc && options->drive >= (int)r->config->drives)
+        rc = error_set(err, ERR_USAGE, "there is no drive %d: they are numbered 0 to %u",
+                       options->drive, r->config->drives - 1);
+    if (!rc)
+        rc = robot_reach(r, err);
+    if (rc)
+        robot_close(r);
+    else
+        *out = r;
+    return rc;
+}
+
+static void drive_release(struct robot *r)
+{
+    tape_close(r->tape);
+    r->tape = NULL;
+    if (r->lock_fd >= 0)
+        close(r->lock_fd);
+    r->lock_fd = -1;
+    r->drive = ROBOT_ANY_DRIVE;
+}
+
+void robot_close(struct robot *r)
+{
+    if (!r)
+        return;
+    drive_release(r);
+    if (r->changer)
+        changer_close(r->changer);
+    config_free(r->config);
+    free(r);
+}
+
+/* ---- taking a drive ---------------------------------------------------------------------- */
+
+/* The lock goes with the descriptor, so a killed dump leaves none behind. */
+static int drive_lock(struct robot *r, int drive, struct error *err)
+{
+    CLEANUP_FREE char *path = NULL;
+    CLEANUP_CLOSE int fd = -1;
+
+    if (asprintf(&path, "%s/run/drive-%d.lock", r->options.root, drive) < 0) {
+        path = NULL;
+        return error_set(err, ERR_NO_MEMORY, "there is no memory left");
+    }
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return error_errno(err, "%s cannot be opened", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK
+                   ? error_set(err, ERR_BUSY, "drive %d is used by another dump or restore", drive)
+                   : error_errno(err, "%s cannot be locked", path);
+    r->lock_fd = steal_fd(&fd);
+    return 0;
+}
+
+static int drive_take(struct robot *r, int drive, struct error *err)
+{
+    struct tape_info info;
+    char url[512];
+    int rc;
+
+    if (r->drive == drive)
+        return 0;
+    drive_release(r);
+    rc = drive_lock(r, drive, err);
+    if (rc)
+        return rc;
+    /* LUN 0 is the changer, LUN n + 1 drive n (scsi.h). */
+    snprintf(url, sizeof(url), "iscsi://%s/%s/%d", r->portal, r->config->target, drive + 1);
+    rc = tape_open(url, r->options.mode, &r->login, &r->tape, err);
+    if (!rc)
+        rc = tape_get_info(r->tape, &info, err);
+    if (rc) {
+        drive_release(r);
+        return rc;
+    }
+    snprintf(r->serial, sizeof(r->serial), "%s", info.serial);
+    r->drive = drive;
+    return 0;
+}
+
+enum rank { RANK_HOLDS_IT, RANK_EMPTY, RANK_SWAP, RANK_COUNT, RANK_NEVER };
+
+bool robot_in_pool(const struct robot *r, const char *barcode)
+{
+    return fnmatch(r->options.pool ? r->options.pool : "*", barcode, 0) == 0 &&
+           strncmp(barcode, "CLN", 3) != 0; /* cleaning cartridges hold no data */
+}
+
+static enum rank drive_rank(const struct robot *r, const json_t *drive, const char *barcode)
+{
+    const char *holds = json_get_text(drive, "cartridge", NULL);
+    bool named = r->options.drive == (int)json_get_integer(drive, "drive", -1);
+
+    if (holds && strcmp(holds, barcode) == 0)
+        return RANK_HOLDS_IT;
+    if (r->options.drive != ROBOT_ANY_DRIVE && !named)
+        return RANK_NEVER;
+    if (!holds)
+        return RANK_EMPTY;
+    if (json_is_true(json_object_get(drive, "prevented")) ||
+        strcmp(json_get_text(drive, "state", ""), "busy") == 0)
+        return RANK_NEVER;
+    return named || robot_in_pool(r, holds) ? RANK_SWAP : RANK_NEVER;
+}
+
+/* Keep the drive we have if it can serve, else take the best one that nobody else has locked. */
+static int drive_choose(struct robot *r, const json_t *drives, const char *barcode,
+                        struct error *err)
+{
+    int rc = error_set(err, ERR_BUSY,
+                       "no drive is free for the cartridge %s; unload one with 'capstan unload', or"
+                       " name it with --drive",
+                       barcode);
+    size_t i;
+    json_t *drive;
+
+    for (int rank = RANK_HOLDS_IT; rank < RANK_COUNT; rank++)
+        json_array_foreach(drives, i, drive)
+        {
+            int number = (int)json_get_integer(drive, "drive", -1);
+            int taken;
+
+            if ((int)drive_rank(r, drive, barcode) != rank)
+                continue;
+            if (rank != RANK_HOLDS_IT && r->drive != ROBOT_ANY_DRIVE && number != r->drive)
+                continue;
+            taken = drive_take(r, number, err);
+            if (taken != -ERR_BUSY || rank == RANK_HOLDS_IT)
+                return taken;
+            rc = taken;
+        }
+    return rc;
+}
+
+/* ---- bringing a cartridge ---------------------------------------------------------------- */
+
+static bool drive_holds_other(const struct robot *r, const json_t *drives, const char *barcode)
+{
+    size_t i;
+    json_t *drive;
+
+    json_array_foreach(drives, i, drive)
+    {
+        const char *holds = json_get_text(drive, "cartridge", NULL);
+
+        if (json_get_integer(drive, "drive", -1) == r->drive)
+            return holds && strcmp(holds, barcode) != 0;
+    }
+    return false;
+}
+
+int robot_bring(struct robot *r, const char *barcode, struct tape **out, struct error *err)
+{
+    json_t *status = NULL;
+    const json_t *drives;
+    int rc = control_request(r->options.root, "status", NULL, &status, NULL, err);
+
+    if (rc)
+        return rc;
+    drives = json_object_get(status, "drives");
+    rc = drive_choose(r, drives, barcode, err);
+    /* A real robot cannot pull out what the drive holds fast. */
+    if (!rc && drive_holds_other(r, drives, barcode))
+        rc = tape_unload(r->tape, err);
+    json_decref(status);
+    if (!rc)
+        rc = changer_load(r->changer, barcode, r->serial, err);
+    if (!rc)
+        rc = tape_load(r->tape, err);
+    if (!rc)
+        *out = r->tape;
+    return rc;
+}

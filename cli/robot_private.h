@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* robot_private.h - what robot.c and volumes.c share of a robot. */
+#ifndef CAPSTAN_CLI_ROBOT_PRIVATE_H
+#define CAPSTAN_CLI_ROBOT_PRIVATE_H
+
+#include "cli/robot.h"
+#include "engine/tape/changer.h"
+#include "vtl/control/config.h"
+
+struct robot {
+    struct robot_options options;
+    struct config *config;
+    struct tape_login login; /* points into config */
+    char portal[128];
+    struct changer *changer;
+    int drive;         /* that is taken, or ROBOT_ANY_DRIVE */
+    int lock_fd;       /* of its lock file */
+    char serial[64];   /* of the drive, by which the changer knows it */
+    struct tape *tape; /* NULL if no drive is taken */
+};
+
+/* True if a dump may use this cartridge at all. */
+bool robot_in_pool(const struct robot *r, const char *barcode);
+
+#endif

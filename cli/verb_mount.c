@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verb_mount.c - `capstan mount`: the view. */
+#include <config.h>
+
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+#include "common/cleanup.h"
+#include "fuse/view.h"
+#include "vtl/control/config.h"
+
+const struct cli_option verb_mount_options[] = {
+    {"foreground", NULL, "stay in the foreground; default: return once the mount stands"},
+    {"allow-other", NULL, "let other users look too (user_allow_other in /etc/fuse.conf)"},
+    {"debug", NULL, "print every request; stays in the foreground"},
+    {NULL, NULL, NULL},
+};
+
+#ifdef HAVE_FUSE
+int verb_mount(struct cli *cli, struct error *err)
+{
+    struct view_options options = {
+        .library_root = cli->root,
+        .mountpoint = cli->operands[0],
+        .foreground = cli_flag(cli, "foreground") || cli_flag(cli, "debug"),
+        .allow_other = cli_flag(cli, "allow-other"),
+        .debug = cli_flag(cli, "debug"),
+    };
+    CLEANUP_FREE char *catalog_dir = NULL;
+    struct config *config;
+    struct stat st;
+    int rc = config_load(cli->root, &config, err);
+
+    if (rc)
+        return rc;
+    config_free(config);
+    if (stat(options.mountpoint, &st) < 0)
+        return error_errno(err, "%s cannot be mounted on", options.mountpoint);
+    if (!S_ISDIR(st.st_mode))
+        return error_set(err, ERR_USAGE, "%s is not a directory", options.mountpoint);
+    rc = cli_path(cli, "catalog", &catalog_dir, err);
+    options.catalog_dir = catalog_dir;
+    return rc ? rc : view_run(&options, err);
+}
+#else
+int verb_mount(struct cli *cli, struct error *err)
+{
+    (void)cli;
+    return error_set(err, ERR_UNSUPPORTED,
+                     "this build has no view; build with libfuse3 (package libfuse3-dev)");
+}
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verb_status.c - `capstan status`: a picture of the library. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "common/checked.h"
+#include "common/json.h"
+
+#define SLOTS_A_LINE 4
+
+const struct cli_option verb_status_options[] = {{NULL, NULL, NULL}};
+
+static const struct table_column drive_columns[] = {
+    {"DRIVE", "place", TABLE_TEXT},       {"CARTRIDGE", "cartridge", TABLE_TEXT},
+    {"STATE", "state", TABLE_TEXT},       {"FROM", "source", TABLE_TEXT},
+    {"FILE", "file", TABLE_NUMBER},       {"BLOCK", "block", TABLE_NUMBER},
+    {"READ", "bytes_read", TABLE_SIZE},   {"WRITTEN", "bytes_written", TABLE_SIZE},
+    {"OBSERVED", "observed", TABLE_TIME},
+};
+
+static const struct table_column session_columns[] = {
+    {"INITIATOR", "initiator", TABLE_TEXT}, {"PEER", "peer", TABLE_TEXT},
+    {"COMMANDS", "commands", TABLE_NUMBER}, {"IN", "bytes_in", TABLE_SIZE},
+    {"OUT", "bytes_out", TABLE_SIZE},       {"SINCE", "since", TABLE_TIME},
+};
+
+static void print_heading(const json_t *status)
+{
+    const json_t *library = json_object_get(status, "library");
+    const json_t *daemon = json_object_get(status, "daemon");
+    const json_t *portals = json_object_get(daemon, "portals");
+    bool running = json_is_true(json_object_get(daemon, "running"));
+    size_t i;
+    json_t *portal;
+
+    printf("library %s at %s, serial %s\n", json_get_text(library, "name", "?"),
+           json_get_text(library, "root", "?"), json_get_text(library, "serial", "?"));
+    if (!running) {
+        printf("daemon: not running\n\n");
+        return;
+    }
+    printf("daemon: process %lld, target %s at", (long long)json_get_integer(daemon, "pid", 0),
+           json_get_text(daemon, "target", "?"));
+    json_array_foreach(portals, i, portal) printf("%s %s", i ? "," : "", json_string_value(portal));
+    printf("\n\n");
+}
+
+/* The position of a drive is an object of its own; in the table its members are columns. */
+static int flatten_positions(json_t *drives, struct error *err)
+{
+    size_t i;
+    json_t *drive;
+
+    json_array_foreach(drives, i, drive)
+    {
+        json_t *position = json_object_get(drive, "position");
+
+        if (position && json_object_update_missing(drive, position))
+            return error_set(err, ERR_NO_MEMORY, "there is no memory left for the output");
+    }
+    return 0;
+}
+
+/* Slots side by side; a big library shows its full ones only. */
+static void print_places(const json_t *places, const char *what)
+{
+    size_t total = json_array_size(places), i, shown = 0, empty = 0;
+    bool all = total <= 100;
+    json_t *place;
+
+    if (total == 0)
+        return;
+    printf("\n%s\n", what);
+    json_array_foreach(places, i, place)
+    {
+        const char *cartridge = json_get_text(place, "cartridge", NULL);
+
+        empty += !cartridge;
+        if (!cartridge && !all)
+            continue;
+        printf("  %-9s %-12s%s", json_get_text(place, "place", "?"), cartridge ? cartridge : "-",
+               ++shown % SLOTS_A_LINE == 0 ? "\n" : "");
+    }
+    printf("%s", shown % SLOTS_A_LINE ? "\n" : "");
+    printf("  %zu of %zu full\n", total - empty, total);
+}
+
+static int print_status(json_t *status, struct error *err)
+{
+    json_t *drives = json_object_get(status, "drives");
+    json_t *sessions = json_object_get(status, "sessions");
+    int rc;
+
+    print_heading(status);
+    rc = flatten_positions(drives, err);
+    if (!rc)
+        rc = table_print(stdout, drive_columns, ARRAY_LENGTH(drive_columns), drives, err);
+    if (rc)
+        return rc;
+    print_places(json_object_get(status, "slots"), "SLOTS");
+    print_places(json_object_get(status, "import_export"), "IMPORT/EXPORT");
+    if (json_array_size(sessions) == 0)
+        return 0;
+    printf("\n");
+    return table_print(stdout, session_columns, ARRAY_LENGTH(session_columns), sessions, err);
+}
+
+int verb_status(struct cli *cli, struct error *err)
+{
+    json_t *status = NULL;
+    int rc = cli_perform(cli, "status", NULL, &status, err);
+
+    if (!rc)
+        rc = cli->json ? cli_print_json(status, err) : print_status(status, err);
+    json_decref(status);
+    return rc;
+}

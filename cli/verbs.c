@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs.c - the one table of verbs. */
+#include "cli/cli.h"
+
+#include "common/checked.h"
+
+#define ANY 1000000
+
+#define VERB(text, operands, min, max, json, name, summary, detail)                                \
+    {                                                                                              \
+        text, operands, min, max, summary, detail, verb_##name##_options, json, verb_##name        \
+    }
+
+static const char place_detail[] =
+    "A place is slot:N or ie:N (from 1), drive:N (from 0), the barcode of a cartridge, or the\n"
+    "address of an element.";
+
+static const struct cli_verb verbs[] = {
+    VERB("init", "", 0, 0, true, init, "make a new library", NULL),
+    VERB("serve", "", 0, 0, false, serve,
+         "run the library: serve its drives and its changer by iSCSI",
+         "It ends politely on SIGTERM and SIGINT, and by 'capstan stop'."),
+    VERB("stop", "", 0, 0, false, stop, "end the daemon of the library politely", NULL),
+    VERB("status", "", 0, 0, true, status, "show drives, slots, cartridges and sessions", NULL),
+    VERB("cartridge create", "BARCODE...", 1, ANY, true, cartridge_create, "make empty cartridges",
+         "A SIZE is a number of bytes; it may end in K, M, G, T (powers of 1000) or in KiB, MiB, "
+         "GiB,"
+         "\nTiB (powers of 1024)."),
+    VERB("cartridge list", "", 0, 0, true, cartridge_list, "list the cartridges of the library",
+         NULL),
+    VERB("cartridge show", "BARCODE", 1, 1, true, cartridge_show, "show all about one cartridge",
+         NULL),
+    VERB("cartridge verify", "BARCODE...", 1, ANY, true, cartridge_verify,
+         "read cartridges wholly and check every record", NULL),
+    VERB("move", "FROM TO", 2, 2, true, move, "carry a cartridge from one place to another",
+         place_detail),
+    VERB("load", "CARTRIDGE [DRIVE]", 1, 2, true, load, "carry a cartridge into a drive",
+         "CARTRIDGE is a barcode or a slot, DRIVE the number of a drive; without it, the first "
+         "empty\n"
+         "one."),
+    VERB("unload", "[DRIVE]", 0, 1, true, unload, "carry the cartridge of a drive back to its slot",
+         NULL),
+    VERB(
+        "dump", "DIRECTORY", 1, 1, true, dump, "write a directory tree to tape, at level 0",
+        "Without --tape the daemon must run: the dump goes by iSCSI to one of its drives, and the\n"
+        "robot brings the cartridges.  Nothing is ever overwritten: a dump begins at the end of "
+        "the\n"
+        "recorded data, or on a blank cartridge."),
+    VERB("restore", "IMAGE DESTINATION [PATH...]", 1, ANY, true, restore,
+         "bring a dump, or parts of it, back from tape",
+         "IMAGE is 'latest' or the beginning of an image's identifier ('capstan catalog list').  "
+         "With\n"
+         "--tape there is no IMAGE: the dump is read from that tape, without the catalog."),
+    VERB("catalog list", "", 0, 0, true, catalog_list, "list the images", NULL),
+    VERB("catalog show", "IMAGE", 1, 1, true, catalog_show, "show an image and where it is on tape",
+         NULL),
+    VERB("catalog files", "IMAGE [DIRECTORY]", 1, 2, true, catalog_files,
+         "list a directory of an image", NULL),
+    VERB("catalog rebuild", "", 0, 0, true, catalog_rebuild,
+         "read all cartridges and add the images that are missing", NULL),
+    VERB("catalog check", "", 0, 0, true, catalog_check, "check every database of the catalog",
+         NULL),
+    VERB("catalog delete", "IMAGE", 1, 1, true, catalog_delete,
+         "forget an image; its data stays on tape", NULL),
+    VERB("mount", "DIRECTORY", 1, 1, false, mount, "show all images as a read-only file system",
+         "It ends when the directory is unmounted: 'fusermount3 -u DIRECTORY'."),
+    VERB("version", "", 0, 0, true, version, "show version and features of this build", NULL),
+    VERB("help", "[VERB...]", 0, 2, true, help, "explain a verb, or list them all", NULL),
+};
+
+const struct cli_verb *cli_verbs(size_t *count)
+{
+    *count = ARRAY_LENGTH(verbs);
+    return verbs;
+}
+
+const struct cli_option *cli_common_options(void)
+{
+    static const struct cli_option common[] = {
+        {"root", "DIRECTORY", "the library; default: $CAPSTAN_ROOT, else ~/.local/share/capstan"},
+        {"json", NULL, "print JSON instead of text"},
+        {"help", NULL, "explain the verb"},
+        {NULL, NULL, NULL},
+    };
+
+    return common;
+}
