@@ -59,11 +59,15 @@ struct library_element {
 
 struct library;
 
-/* Make ROOT/library.db and ROOT/cartridges/ for this geometry; ERR_EXISTS if there is one. */
+/* Make ROOT/library.db and ROOT/cartridges/ for this geometry; ERR_EXISTS if there is one,
+ * ERR_RANGE for impossible counts.  An empty serial: a random one is made. */
 int library_create(const char *root, const struct library_geometry *geometry, struct error *err);
 
 /* Open it.  A geometry that has grown is taken over; one that has shrunk below an occupied element
- * is ERR_STATE.  ERR_BUSY: another process has it.  *out is the caller's: library_close(). */
+ * is ERR_STATE; NULL is the geometry stored in library.db, and so is an empty serial.  ERR_BUSY:
+ * another process has it; ERR_NOT_FOUND: no library there; ERR_FORMAT, ERR_CORRUPT: library.db is
+ * foreign, newer or damaged.  Half-made cartridges are removed, and a good cartridge directory that
+ * has no place yet is put into an empty slot.  *out is the caller's: library_close(). */
 int library_open(const char *root, const struct library_geometry *geometry, struct library **out,
                  struct error *err);
 void library_close(struct library *lib);
@@ -87,6 +91,19 @@ int library_find(struct library *lib, const char *barcode, struct library_elemen
 /* Carry the cartridge from one element to another.  Durable on return.  ERR_NOT_FOUND: no such
  * element; ERR_STATE: the source is empty; ERR_EXISTS: the destination is full. */
 int library_move(struct library *lib, uint16_t from, uint16_t to, struct error *err);
+
+/* Carry the cartridge in source to first, and the one that is in first to second (which may be
+ * source: they change places), as one transaction (SMC-3 EXCHANGE MEDIUM).  Errors as
+ * library_move(); ERR_STATE also if first is empty. */
+int library_exchange(struct library *lib, uint16_t source, uint16_t first, uint16_t second,
+                     struct error *err);
+
+/* What a barcode says about its medium: LTO generation (default 8), WORM, cleaning cartridge. */
+struct library_media {
+    uint8_t density; /* SSC density code */
+    bool worm, cleaning;
+};
+void library_barcode_media(const char *barcode, struct library_media *media);
 
 /* Make a new empty cartridge and put it into `to` (0xffff: the first empty slot).  ERR_EXISTS: the
  * barcode is taken or the element is full; ERR_STATE: the library has no empty slot.  A crash

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_library.c - places, moves, crashes, and library.db as hostile input. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "tests/unit/check.h"
+#include "vtl/library/library.h"
+
+static const struct library_geometry geometry = {2, 8, 2, "CPTEST0001"};
+static char root[64];
+static struct error err;
+
+static void fresh(void)
+{
+    snprintf(root, sizeof(root), "/tmp/capstan-library-XXXXXX");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
+    CHECK_OK(library_create(root, &geometry, &err), err);
+}
+
+static void clean(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "rm -rf %s", root);
+    CU_ASSERT_EQUAL(system(command), 0);
+}
+
+static struct library *reopen(const struct library_geometry *g)
+{
+    struct library *lib = NULL;
+
+    CHECK_OK(library_open(root, g, &lib, &err), err);
+    return lib;
+}
+
+static int make(struct library *lib, const char *barcode, uint16_t to)
+{
+    struct cartridge_identity id;
+    int rc = cartridge_identity_default(&id, barcode, 0x5e, &err);
+
+    return rc == 0 ? library_cartridge_create(lib, &id, to, &err) : rc;
+}
+
+/* ---- geometry and lock ----------------------------------------------------------------------- */
+
+static void test_create_open(void)
+{
+    struct library *lib, *second;
+    struct library_element e;
+
+    fresh();
+    CHECK_FAILS(library_create(root, &geometry, &err), ERR_EXISTS, err);
+    lib = reopen(&geometry);
+    CU_ASSERT_EQUAL(library_geometry(lib)->slots, 8);
+    CU_ASSERT_STRING_EQUAL(library_geometry(lib)->serial, "CPTEST0001");
+    CHECK_OK(library_element(lib, LIBRARY_ADDRESS_SLOT + 7, &e, &err), err);
+    CU_ASSERT_EQUAL(e.type, ELEMENT_SLOT);
+    CU_ASSERT_FALSE(e.full);
+    CHECK_FAILS(library_element(lib, LIBRARY_ADDRESS_SLOT + 8, &e, &err), ERR_NOT_FOUND, err);
+    CHECK_FAILS(library_element(lib, LIBRARY_ADDRESS_DRIVE + 2, &e, &err), ERR_NOT_FOUND, err);
+    CHECK_FAILS(library_open(root, &geometry, &second, &err), ERR_BUSY, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, root));
+    library_close(lib);
+    clean();
+    CHECK_FAILS(library_open("/nonexistent/x", NULL, &lib, &err), ERR_NOT_FOUND, err);
+}
+
+static void test_geometry_grows(void)
+{
+    struct library_geometry larger = {4, 20, 3, ""}, smaller = {1, 2, 0, ""},
+                            huge = {241, 1, 1, ""};
+    struct library *lib;
+    struct library_element e;
+
+    fresh();
+    lib = reopen(&larger);
+    CU_ASSERT_STRING_EQUAL(library_geometry(lib)->serial, "CPTEST0001");
+    CHECK_OK(make(lib, "GROW01L8", LIBRARY_ADDRESS_SLOT + 15), err);
+    library_close(lib);
+    CHECK_FAILS(library_open(root, &smaller, &lib, &err), ERR_STATE, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "GROW01L8"));
+    CHECK_FAILS(library_open(root, &huge, &lib, &err), ERR_RANGE, err);
+    lib = reopen(NULL); /* as stored by the last good open */
+    CU_ASSERT_EQUAL(library_geometry(lib)->drives, 4);
+    CHECK_OK(library_find(lib, "GROW01L8", &e, &err), err);
+    library_close(lib);
+    clean();
+}
+
+static void test_serial_is_made(void)
+{
+    struct library_geometry g = {1, 1, 0, ""};
+    struct library *lib;
+    char serial[16];
+
+    snprintf(root, sizeof(root), "/tmp/capstan-library-XXXXXX");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
+    CHECK_OK(library_create(root, &g, &err), err);
+    lib = reopen(&g);
+    memcpy(serial, library_geometry(lib)->serial, sizeof(serial));
+    CU_ASSERT_EQUAL(strlen(serial), 10);
+    library_close(lib);
+    lib = reopen(&g);
+    CU_ASSERT_STRING_EQUAL(library_geometry(lib)->serial, serial);
+    library_close(lib);
+    clean();
+}
+
+/* ---- moves ----------------------------------------------------------------------------------- */
+
+static void test_move(void)
+{
+    const uint16_t slot = LIBRARY_ADDRESS_SLOT, drive = LIBRARY_ADDRESS_DRIVE;
+    struct library *lib;
+    struct library_element e, empty;
+    uint64_t generation;
+
+    fresh();
+    lib = reopen(&geometry);
+    CHECK_OK(make(lib, "ABC001L8", 0xffff), err);
+    CHECK_OK(make(lib, "ABC002L8", 0xffff), err);
+    CHECK_OK(library_find(lib, "ABC002L8", &e, &err), err);
+    CU_ASSERT_EQUAL(e.address, slot + 1);
+    CU_ASSERT_FALSE(e.source_valid);
+    CU_ASSERT_FALSE(e.imported);
+    generation = e.generation;
+    CHECK_FAILS(library_move(lib, slot, slot + 1, &err), ERR_EXISTS, err);
+    CHECK_FAILS(library_move(lib, slot + 5, drive, &err), ERR_STATE, err);
+    CHECK_FAILS(library_move(lib, slot, 0x300, &err), ERR_NOT_FOUND, err);
+    CHECK_FAILS(library_move(lib, 0x300, drive, &err), ERR_NOT_FOUND, err);
+    CHECK_FAILS(library_move(lib, slot, LIBRARY_ADDRESS_TRANSPORT, &err), ERR_NOT_FOUND, err);
+    CHECK_FAILS(library_move(lib, slot, slot, &err), ERR_EXISTS, err);
+    CHECK_OK(library_move(lib, slot + 1, drive, &err), err);
+    CHECK_OK(library_element(lib, drive, &e, &err), err);
+    CHECK_OK(library_element(lib, slot + 1, &empty, &err), err);
+    CU_ASSERT_TRUE(e.full && e.source_valid);
+    CU_ASSERT_EQUAL(e.source, slot + 1);
+    CU_ASSERT_STRING_EQUAL(e.barcode, "ABC002L8");
+    CU_ASSERT_FALSE(empty.full);
+    CU_ASSERT_STRING_EQUAL(empty.barcode, "");
+    CU_ASSERT(empty.generation > generation);
+    CU_ASSERT(e.changed_ns > 1600000000000000000);
+    /* From the drive, SOURCE stays the slot it came from, not the drive. */
+    CHECK_OK(library_move(lib, drive, slot + 6, &err), err);
+    CHECK_OK(library_element(lib, slot + 6, &e, &err), err);
+    CU_ASSERT_EQUAL(e.source, slot + 1);
+    library_close(lib);
+    lib = reopen(&geometry);
+    CHECK_OK(library_find(lib, "ABC002L8", &e, &err), err);
+    CU_ASSERT_EQUAL(e.address, slot + 6);
+    CU_ASSERT_EQUAL(e.source, slot + 1);
+    CU_ASSERT(e.generation > 0);
+    library_close(lib);
+    clean();
+}
+
+static void test_exchange(void)
+{
+    const uint16_t slot = LIBRARY_ADDRESS_SLOT, drive = LIBRARY_ADDRESS_DRIVE;
+    struct library *lib;
+    struct library_element e;
+
+    fresh();
+    lib = reopen(&geometry);
+    CHECK_OK(make(lib, "A", slot), err);
+    CHECK_OK(make(lib, "B", drive), err);
+    CHECK_OK(library_exchange(lib, slot, drive, slot, &err), err); /* swap */
+    CHECK_OK(library_element(lib, drive, &e, &err), err);
+    CU_ASSERT_STRING_EQUAL(e.barcode, "A");
+    CHECK_OK(library_element(lib, slot, &e, &err), err);
+    CU_ASSERT_STRING_EQUAL(e.barcode, "B");
+    CHECK_OK(library_exchange(lib, slot, drive, slot + 3, &err), err);
+    CHECK_OK(library_element(lib, slot + 3, &e, &err), err);
+    CU_ASSERT_STRING_EQUAL(e.barcode, "A");
+    CHECK_OK(library_element(lib, slot, &e, &err), err);
+    CU_ASSERT_FALSE(e.full);
+    CHECK_FAILS(library_exchange(lib, slot + 3, drive, drive, &err), ERR_EXISTS, err);
+    CHECK_FAILS(library_exchange(lib, slot + 3, slot + 4, slot, &err), ERR_STATE, err);
+    library_close(lib);
+    lib = reopen(&geometry);
+    CHECK_OK(library_find(lib, "B", &e, &err), err);
+    CU_ASSERT_EQUAL(e.address, drive);
+    library_close(lib);
+    clean();
+}
+
+static int count_element(void *ctx, const struct library_element *e)
+{
+    uint16_t *last = ctx;
+
+    CU_ASSERT(*last == 0xffff || e->address > *last);
+    *last = e->address;
+    return e->address == LIBRARY_ADDRESS_SLOT + 3 ? 42 : 0;
+}
+
+static void test_elements_in_order(void)
+{
+    struct library *lib;
+    uint16_t last = 0xffff;
+
+    fresh();
+    lib = reopen(&geometry);
+    CU_ASSERT_EQUAL(library_elements(lib, 0, 0, 0xffff, count_element, &last, &err), 42);
+    last = 0xffff;
+    CHECK_OK(library_elements(lib, 0, 0x11, 2, count_element, &last, &err), err);
+    CU_ASSERT_EQUAL(last, LIBRARY_ADDRESS_DRIVE);
+    last = 0xffff;
+    CHECK_OK(library_elements(lib, ELEMENT_DRIVE, 0, 0xffff, count_element, &last, &err), err);
+    CU_ASSERT_EQUAL(last, LIBRARY_ADDRESS_DRIVE + 1);
+    library_close(lib);
+    clean();
+}
+
+/* ---- cartridges ------------------------------------------------------------------------------ */
+
+static void test_cartridge_create(void)
+{
+    struct cartridge_identity id;
+    struct library *lib;
+    struct library_element e;
+    struct store *store;
+    char path[256];
+
+    fresh();
+    lib = reopen(&geometry);
+    CHECK_OK(make(lib, "ABC001L8", LIBRARY_ADDRESS_IMPORT_EXPORT), err);
+    CHECK_OK(library_find(lib, "ABC001L8", &e, &err), err);
+    CU_ASSERT_TRUE(e.imported);
+    CHECK_FAILS(make(lib, "ABC001L8", 0xffff), ERR_EXISTS, err);
+    CHECK_FAILS(make(lib, "ABC002L8", LIBRARY_ADDRESS_IMPORT_EXPORT), ERR_EXISTS, err);
+    CHECK_FAILS(make(lib, "ABC002L8", 0x7000), ERR_NOT_FOUND, err);
+    CHECK_FAILS(make(lib, "ABC002L8", LIBRARY_ADDRESS_TRANSPORT), ERR_NOT_FOUND, err);
+    CHECK_OK(cartridge_identity_default(&id, "X", 0x5e, &err), err);
+    strcpy(id.barcode, "../../X");
+    CHECK_FAILS(library_cartridge_create(lib, &id, 0xffff, &err), ERR_RANGE, err);
+    CHECK_FAILS(library_cartridge_path(root, "abc", path, sizeof(path), &err), ERR_RANGE, err);
+    CHECK_FAILS(library_cartridge_path(root, "", path, sizeof(path), &err), ERR_RANGE, err);
+    CHECK_FAILS(library_cartridge_path(root, "ABC", path, 10, &err), ERR_RANGE, err);
+    CHECK_OK(library_cartridge_store(lib, "ABC001L8", &store, &err), err);
+    store_close(store);
+    CHECK_FAILS(library_cartridge_store(lib, "ZZZ", &store, &err), ERR_NOT_FOUND, err);
+    for (int i = 0; i < 8; i++) {
+        char barcode[16];
+
+        snprintf(barcode, sizeof(barcode), "FIL%03dL8", i);
+        CHECK_OK(make(lib, barcode, 0xffff), err);
+    }
+    CHECK_FAILS(make(lib, "FIL008L8", 0xffff), ERR_STATE, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "no empty slot"));
+    library_close(lib);
+    clean();
+}
+
+static void test_barcode_media(void)
+{
+    struct library_media m;
+
+    library_barcode_media("ABC001L7", &m);
+    CU_ASSERT(m.density == 0x5c && !m.worm && !m.cleaning);
+    library_barcode_media("ABC001LY", &m);
+    CU_ASSERT(m.density == 0x5e && m.worm);
+    library_barcode_media("CLN001L1", &m);
+    CU_ASSERT(m.cleaning);
+    library_barcode_media("X", &m);
+    CU_ASSERT(m.density == 0x5e && !m.worm && !m.cleaning);
+}
+
+/* What a crash leaves: half made, made but not placed, foreign; and a row whose directory is gone.
+ */
+static void test_strays(void)
+{
+    struct library *lib;
+    struct library_element e;
+    char command[512], path[256];
+    struct stat st;
+
+    fresh();
+    lib = reopen(&geometry);
+    CHECK_OK(make(lib, "ABC001L8", 0xffff), err);
+    CHECK_OK(make(lib, "ABC002L8", 0xffff), err);
+    library_close(lib);
+    snprintf(command, sizeof(command),
+             "cd %s/cartridges && mkdir new.ABC003L8 FOREIGN lower && echo x > new.ABC003L8/y &&"
+             " cp -r ABC001L8 COPY01L8 && cd .. &&"
+             " sqlite3 library.db \"DELETE FROM place WHERE barcode='ABC002L8'\"",
+             root);
+    if (system(command) != 0) { /* no sqlite3 program: delete by the library's own file instead */
+        sqlite3 *db;
+
+        snprintf(path, sizeof(path), "%s/library.db", root);
+        CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+        CU_ASSERT_EQUAL(
+            sqlite3_exec(db, "DELETE FROM place WHERE barcode='ABC002L8'", NULL, NULL, NULL),
+            SQLITE_OK);
+        sqlite3_close(db);
+    }
+    lib = reopen(&geometry);
+    CHECK_OK(library_find(lib, "ABC002L8", &e, &err), err); /* adopted */
+    CHECK_FAILS(library_find(lib, "FOREIGN", &e, &err), ERR_NOT_FOUND, err);
+    CHECK_FAILS(library_find(lib, "COPY01L8", &e, &err), ERR_NOT_FOUND, err); /* says ABC001L8 */
+    snprintf(path, sizeof(path), "%s/cartridges/new.ABC003L8", root);
+    CU_ASSERT_NOT_EQUAL(stat(path, &st), 0);
+    snprintf(path, sizeof(path), "%s/cartridges/FOREIGN", root);
+    CU_ASSERT_EQUAL(stat(path, &st), 0); /* nothing of a stranger is removed */
+    library_close(lib);
+    clean();
+}
+
+/* ---- crashes --------------------------------------------------------------------------------- */
+
+static int count_full(void *ctx, const struct library_element *e)
+{
+    *(unsigned *)ctx += e->full;
+    return 0;
+}
+
+/* Moves, exchanges and creations without end, until it is killed. */
+static void churn(void)
+{
+    struct library *lib;
+    unsigned seed = (unsigned)getpid();
+
+    log_set_level(LOG_LEVEL_ERROR);
+    if (library_open(root, &geometry, &lib, NULL) != 0)
+        _exit(3);
+    for (;;) {
+        uint16_t a = (uint16_t)(LIBRARY_ADDRESS_SLOT + rand_r(&seed) % 8);
+        uint16_t b = (uint16_t)(LIBRARY_ADDRESS_DRIVE + rand_r(&seed) % 2);
+        char barcode[16];
+
+        library_move(lib, a, b, NULL);
+        library_exchange(lib, a, b, a, NULL);
+        library_move(lib, b, a, NULL);
+        snprintf(barcode, sizeof(barcode), "N%05u", rand_r(&seed) % 100000);
+        if (rand_r(&seed) % 8 == 0)
+            make(lib, barcode, 0xffff);
+    }
+}
+
+/* After each kill: every directory has exactly one place, every place its directory. */
+static unsigned check_places(void)
+{
+    char command[256];
+    unsigned full = 0, directories = 0;
+    struct library *lib = reopen(&geometry);
+    FILE *p;
+
+    CHECK_OK(library_elements(lib, 0, 0, 0xffff, count_full, &full, &err), err);
+    snprintf(command, sizeof(command), "ls %s/cartridges | wc -l", root);
+    p = popen(command, "r");
+    CU_ASSERT_EQUAL_FATAL(fscanf(p, "%u", &directories), 1);
+    pclose(p);
+    CU_ASSERT_EQUAL(full, directories);
+    library_close(lib);
+    return full;
+}
+
+static void test_kill(void)
+{
+    struct library *lib;
+    struct library_element e;
+    unsigned kills = 0, full = 0;
+
+    fresh();
+    log_set_level(LOG_LEVEL_ERROR);
+    lib = reopen(&geometry);
+    for (int i = 0; i < 4; i++) {
+        char barcode[16];
+
+        snprintf(barcode, sizeof(barcode), "KIL%03dL8", i);
+        CHECK_OK(make(lib, barcode, 0xffff), err);
+    }
+    library_close(lib);
+    for (int i = 0; i < 40; i++) {
+        pid_t pid = fork();
+        int status;
+
+        if (pid == 0)
+            churn();
+        usleep(10000 + (useconds_t)(i * 1771 % 40000));
+        kill(pid, SIGKILL);
+        waitpid(pid, &status, 0);
+        CU_ASSERT_TRUE(WIFSIGNALED(status));
+        kills++;
+        full = check_places();
+    }
+    CU_ASSERT_EQUAL(kills, 40);
+    CU_ASSERT(full >= 4);
+    lib = reopen(&geometry);
+    for (int i = 0; i < 4; i++) {
+        char barcode[16];
+
+        snprintf(barcode, sizeof(barcode), "KIL%03dL8", i);
+        CHECK_OK(library_find(lib, barcode, &e, &err), err);
+    }
+    library_close(lib);
+    log_set_level(LOG_LEVEL_INFO);
+    clean();
+}
+
+/* ---- hostile files --------------------------------------------------------------------------- */
+
+static void spoil(const char *sql)
+{
+    char path[128];
+    sqlite3 *db;
+
+    snprintf(path, sizeof(path), "%s/library.db", root);
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+    CU_ASSERT_EQUAL(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void test_hostile_db(void)
+{
+    static const struct {
+        const char *sql;
+        enum error_code code;
+    } cases[] = {
+        {"PRAGMA user_version = 99", ERR_FORMAT},
+        {"PRAGMA application_id = 1", ERR_FORMAT},
+        {"CREATE TRIGGER t AFTER DELETE ON place BEGIN DELETE FROM place; END", ERR_FORMAT},
+        {"DROP TABLE place", ERR_FORMAT},
+        {"DROP TABLE place; CREATE VIEW place AS SELECT 1", ERR_FORMAT},
+        {"DELETE FROM library", ERR_CORRUPT},
+        {"UPDATE library SET drives = -1", ERR_CORRUPT},
+        {"UPDATE library SET serial = '0123456789abcdefghij'", ERR_CORRUPT},
+        {"INSERT INTO place VALUES('../etc', 1024, NULL, 0)", ERR_CORRUPT},
+        {"INSERT INTO place VALUES('FAR', 5000, NULL, 0)", ERR_STATE},
+        {"PRAGMA ignore_check_constraints = 1; INSERT INTO place VALUES('X', 70000, NULL, 0)",
+         ERR_CORRUPT},
+    };
+    struct library *lib;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fresh();
+        spoil(cases[i].sql);
+        CHECK_FAILS(library_open(root, &geometry, &lib, &err), cases[i].code, err);
+        clean();
+    }
+}
+
+static void test_damaged_file(void)
+{
+    char path[128];
+    struct library *lib;
+    int fd, rc;
+
+    fresh();
+    snprintf(path, sizeof(path), "%s/library.db", root);
+    fd = open(path, O_WRONLY | O_TRUNC);
+    CU_ASSERT_EQUAL(write(fd, "this is a text file\n", 20), 20);
+    close(fd);
+    CHECK_FAILS(library_open(root, &geometry, &lib, &err), ERR_FORMAT, err);
+    clean();
+    fresh();
+    fd = open(path[0] ? (snprintf(path, sizeof(path), "%s/library.db", root), path) : path,
+              O_WRONLY);
+    for (int i = 1; i < 4; i++)
+        CU_ASSERT_EQUAL(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, 4096 * i), 8);
+    close(fd);
+    rc = library_open(root, &geometry, &lib, &err);
+    CU_ASSERT(rc == -ERR_CORRUPT || rc == -ERR_FORMAT);
+    clean();
+}
+
+static const struct check_test tests[] = {
+    {"create_open", test_create_open},
+    {"geometry_grows", test_geometry_grows},
+    {"serial_is_made", test_serial_is_made},
+    {"move", test_move},
+    {"exchange", test_exchange},
+    {"elements_in_order", test_elements_in_order},
+    {"cartridge_create", test_cartridge_create},
+    {"barcode_media", test_barcode_media},
+    {"strays", test_strays},
+    {"kill", test_kill},
+    {"hostile_db", test_hostile_db},
+    {"damaged_file", test_damaged_file},
+};
+
+CHECK_MAIN("library", tests)

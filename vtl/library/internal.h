@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* internal.h - what the files of vtl/library share. */
+#ifndef CAPSTAN_VTL_LIBRARY_INTERNAL_H
+#define CAPSTAN_VTL_LIBRARY_INTERNAL_H
+
+#include <limits.h>
+#include <pthread.h>
+
+#include "vtl/library/library.h"
+#include "vtl/library/places.h"
+
+#define LIBRARY_NO_ADDRESS 0xffff
+
+/*
+ * The elements are kept in memory in rising order of address: the transport, the import/export
+ * elements, the drives, the slots.  What is in memory is what library.db says: a change is made
+ * there first and here only after the commit.
+ *
+ * Locks, in this order: create_lock (one cartridge is made at a time), then lock.
+ */
+struct library {
+    pthread_mutex_t create_lock;
+    pthread_mutex_t lock; /* everything below */
+    char *root;
+    int lock_fd;
+    struct library_geometry geometry;
+    struct places *places;
+    struct library_element *elements;
+    unsigned element_count;
+};
+
+/* The element at address, or NULL.  With the lock held. */
+struct library_element *library_lookup(struct library *lib, uint16_t address);
+
+/* Where a barcode is, or NULL.  With the lock held. */
+struct library_element *library_lookup_barcode(struct library *lib, const char *barcode);
+
+/* Put a cartridge that has a directory but no place into e.  With the lock held. */
+int library_place_new(struct library *lib, struct library_element *e, const char *barcode,
+                      struct error *err);
+
+/* The first empty slot, or NULL.  With the lock held. */
+struct library_element *library_empty_slot(struct library *lib);
+
+/* Remove half-made cartridges and take in directories that have no place yet.  At open, before
+ * anybody else sees the library. */
+int library_adopt_strays(struct library *lib, struct error *err);
+
+int library_check_barcode(const char *barcode, struct error *err);
+
+/* path = root/name, checked for length. */
+int library_path(const char *root, const char *name, char *path, size_t size, struct error *err);
+
+#endif

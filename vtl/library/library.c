@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * library.c - the elements and the moves between them; see library.h and internal.h.
+ *
+ * A change goes: check, transaction in library.db, commit, then the elements in memory.  If the
+ * transaction fails, memory is as it was.
+ */
+#include "vtl/library/library.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "common/checked.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "vtl/library/internal.h"
+
+/* ---- addresses ------------------------------------------------------------------------------- */
+
+/* The kinds of element in rising order of address, as they lie in lib->elements. */
+static const struct kind {
+    enum element_type type;
+    uint16_t first;
+} kinds[] = {
+    {ELEMENT_TRANSPORT, LIBRARY_ADDRESS_TRANSPORT},
+    {ELEMENT_IMPORT_EXPORT, LIBRARY_ADDRESS_IMPORT_EXPORT},
+    {ELEMENT_DRIVE, LIBRARY_ADDRESS_DRIVE},
+    {ELEMENT_SLOT, LIBRARY_ADDRESS_SLOT},
+};
+
+static unsigned kind_count(const struct library_geometry *g, enum element_type type)
+{
+    switch (type) {
+    case ELEMENT_IMPORT_EXPORT:
+        return g->import_export;
+    case ELEMENT_DRIVE:
+        return g->drives;
+    case ELEMENT_SLOT:
+        return g->slots;
+    default:
+        return 1;
+    }
+}
+
+struct library_element *library_lookup(struct library *lib, uint16_t address)
+{
+    unsigned index = 0;
+
+    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++) {
+        unsigned count = kind_count(&lib->geometry, kinds[k].type);
+
+        if (address >= kinds[k].first && address - kinds[k].first < (int)count)
+            return &lib->elements[index + address - kinds[k].first];
+        index += count;
+    }
+    return NULL;
+}
+
+struct library_element *library_lookup_barcode(struct library *lib, const char *barcode)
+{
+    for (unsigned i = 0; i < lib->element_count; i++) {
+        if (lib->elements[i].full && strcmp(lib->elements[i].barcode, barcode) == 0)
+            return &lib->elements[i];
+    }
+    return NULL;
+}
+
+struct library_element *library_empty_slot(struct library *lib)
+{
+    for (unsigned i = 0; i < lib->element_count; i++) {
+        if (lib->elements[i].type == ELEMENT_SLOT && !lib->elements[i].full)
+            return &lib->elements[i];
+    }
+    return NULL;
+}
+
+static int library_make_elements(struct library *lib, struct error *err)
+{
+    unsigned total = 0;
+
+    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++)
+        total += kind_count(&lib->geometry, kinds[k].type);
+    lib->elements = calloc(total, sizeof(*lib->elements));
+    if (!lib->elements)
+        return error_set(err, ERR_NO_MEMORY, "There is no memory for %u elements", total);
+    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++) {
+        for (unsigned i = 0; i < kind_count(&lib->geometry, kinds[k].type); i++) {
+            struct library_element *e = &lib->elements[lib->element_count++];
+
+            e->address = (uint16_t)(kinds[k].first + i);
+            e->type = kinds[k].type;
+        }
+    }
+    return 0;
+}
+
+/* ---- create ---------------------------------------------------------------------------------- */
+
+int library_path(const char *root, const char *name, char *path, size_t size, struct error *err)
+{
+    int n = snprintf(path, size, "%s/%s", root, name);
+
+    if (n < 0 || (size_t)n >= size)
+        return error_set(err, ERR_RANGE, "The path %.100s... is too long", root);
+    return 0;
+}
+
+static int library_check_geometry(const struct library_geometry *g, struct error *err)
+{
+    if (g->drives > LIBRARY_DRIVES_MAX || g->slots > LIBRARY_SLOTS_MAX ||
+        g->import_export > LIBRARY_IMPORT_EXPORT_MAX)
+        return error_set(err, ERR_RANGE,
+                         "A library has at most %d drives, %d slots and %d import/export elements",
+                         LIBRARY_DRIVES_MAX, LIBRARY_SLOTS_MAX, LIBRARY_IMPORT_EXPORT_MAX);
+    if (strnlen(g->serial, sizeof(g->serial)) > 10 ||
+        strspn(g->serial, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") !=
+            strnlen(g->serial, sizeof(g->serial)))
+        return error_set(err, ERR_RANGE,
+                         "A changer's serial number is up to 10 characters of A-Z and 0-9");
+    return 0;
+}
+
+static int library_make_serial(char serial[16], struct error *err)
+{
+    static const char digits[] = "0123456789ABCDEFGHJKLMNPQRSTUVWX";
+    unsigned char random[8];
+
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return error_errno(err, "The system gives no random numbers for a serial number");
+    memcpy(serial, "CP", 2);
+    for (int i = 0; i < 8; i++)
+        serial[2 + i] = digits[random[i] % 32];
+    serial[10] = '\0';
+    return 0;
+}
+
+static int make_directory(const char *path, struct error *err)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return 0;
+    return error_errno(err, "The directory %s can't be made", path);
+}
+
+/* Make path and what is missing above it. */
+static int make_directories(const char *path, struct error *err)
+{
+    CLEANUP_FREE char *copy = strdup(path);
+
+    if (!copy)
+        return error_set(err, ERR_NO_MEMORY, "There is no memory for the path %s", path);
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(copy, 0700); /* a failure shows below, on what is made in it */
+        *slash = '/';
+    }
+    return make_directory(copy, err);
+}
+
+static int sync_directory(const char *path, struct error *err)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) != 0)
+        return error_errno(err, "The directory %s can't be synchronised", path);
+    return 0;
+}
+
+/* The database is made under another name, so that a crash leaves no half library. */
+static int library_create_db(const char *root, const struct library_geometry *geometry,
+                             struct error *err)
+{
+    char path[PATH_MAX], made[PATH_MAX];
+    int rc;
+
+    if ((rc = library_path(root, "library.db", path, sizeof(path), err)) != 0 ||
+        (rc = library_path(root, "library.db.new", made, sizeof(made), err)) != 0)
+        return rc;
+    if (access(path, F_OK) == 0)
+        return error_set(err, ERR_EXISTS,
+                         "There is a library in %s already; choose another directory", root);
+    unlink(made);
+    rc = places_create(made, geometry, err);
+    if (rc == 0 && rename(made, path) != 0)
+        rc = error_errno(err, "%s can't be put into its place", path);
+    return rc == 0 ? sync_directory(root, err) : rc;
+}
+
+int library_create(const char *root, const struct library_geometry *geometry, struct error *err)
+{
+    struct library_geometry g = *geometry;
+    char cartridges[PATH_MAX];
+    int rc;
+
+    if ((rc = library_check_geometry(&g, err)) != 0 ||
+        (rc = library_path(root, "cartridges", cartridges, sizeof(cartridges), err)) != 0 ||
+        (g.serial[0] == '\0' && (rc = library_make_serial(g.serial, err)) != 0) ||
+        (rc = make_directories(root, err)) != 0 || (rc = make_directory(cartridges, err)) != 0)
+        return rc;
+    return library_create_db(root, &g, err);
+}
+
+/* ---- open ------------------------------------------------------------------------------------ */
+
+static int library_take_lock(struct library *lib, struct error *err)
+{
+    char path[PATH_MAX], pid[32] = "";
+    int rc = library_path(lib->root, "library.lock", path, sizeof(path), err);
+
+    if (rc != 0)
+        return rc;
+    lib->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lib->lock_fd < 0)
+        return error_errno(err, "%s can't be opened", path);
+    if (flock(lib->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t n = pread(lib->lock_fd, pid, sizeof(pid) - 1, 0);
+
+        pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
+        return error_set(err, ERR_BUSY,
+                         "Another process (%s) has the library in %s open; talk to it, or stop it",
+                         pid[0] ? pid : "unknown", lib->root);
+    }
+    snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+    if (ftruncate(lib->lock_fd, 0) != 0 || pwrite(lib->lock_fd, pid, strlen(pid), 0) < 0)
+        log_warning("%s: the process id can't be noted", path);
+    return 0;
+}
+
+/* Counts come from the configuration, but a serial once given stays unless another is asked for. */
+static int library_merge_geometry(struct library *lib, const struct library_geometry *wanted,
+                                  struct error *err)
+{
+    struct library_geometry stored;
+    int rc = places_get_geometry(lib->places, &stored, err);
+
+    if (rc != 0)
+        return rc;
+    lib->geometry = wanted ? *wanted : stored;
+    if (lib->geometry.serial[0] == '\0')
+        memcpy(lib->geometry.serial, stored.serial, sizeof(stored.serial));
+    if ((rc = library_check_geometry(&lib->geometry, err)) != 0)
+        return rc;
+    return library_make_elements(lib, err);
+}
+
+/* A row of library.db into memory; for places_load(). */
+static int library_load_row(void *ctx, const struct library_element *row, struct error *err)
+{
+    struct library *lib = ctx;
+    struct library_element *e = library_lookup(lib, row->address);
+
+    if (!row->full) {
+        if (e) {
+            e->generation = row->generation;
+            e->changed_ns = row->changed_ns;
+        }
+        return 0;
+    }
+    if (library_check_barcode(row->barcode, NULL) != 0)
+        return error_set(err, ERR_CORRUPT, "library.db holds the impossible barcode %s",
+                         row->barcode);
+    if (!e)
+        return error_set(err, ERR_STATE,
+                         "Cartridge %s is in element %u, which the configured geometry does not "
+                         "have; make the library as large as it was, and move the cartridge first",
+                         row->barcode, row->address);
+    e->full = true;
+    e->imported = row->imported;
+    e->source_valid = row->source_valid && library_lookup(lib, row->source);
+    e->source = e->source_valid ? row->source : 0;
+    memcpy(e->barcode, row->barcode, sizeof(e->barcode));
+    return 0;
+}
+
+static int library_load(struct library *lib, const struct library_geometry *geometry,
+                        struct error *err)
+{
+    char path[PATH_MAX];
+    struct library_geometry stored;
+    int rc;
+
+    if ((rc = library_path(lib->root, "library.db", path, sizeof(path), err)) != 0 ||
+        (rc = places_open(path, &lib->places, err)) != 0 ||
+        (rc = library_merge_geometry(lib, geometry, err)) != 0 ||
+        (rc = places_load(lib->places, library_load_row, lib, err)) != 0 ||
+        (rc = places_get_geometry(lib->places, &stored, err)) != 0)
+        return rc;
+    if (memcmp(&stored, &lib->geometry, offsetof(struct library_geometry, serial)) != 0 ||
+        strcmp(stored.serial, lib->geometry.serial) != 0)
+        rc = places_set_geometry(lib->places, &lib->geometry, err);
+    return rc == 0 ? library_adopt_strays(lib, err) : rc;
+}
+
+int library_open(const char *root, const struct library_geometry *geometry, struct library **out,
+                 struct error *err)
+{
+    char path[PATH_MAX];
+    struct library *lib;
+    int rc;
+
+    if ((rc = library_path(root, "library.db", path, sizeof(path), err)) != 0)
+        return rc;
+    if (access(path, F_OK) != 0)
+        return error_errno(err, "There is no library in %s (make one with capstan init)", root);
+    lib = calloc(1, sizeof(*lib));
+    if (!lib || !(lib->root = strdup(root))) {
+        free(lib);
+        return error_set(err, ERR_NO_MEMORY, "There is no memory to open the library");
+    }
+    lib->lock_fd = -1;
+    pthread_mutex_init(&lib->lock, NULL);
+    pthread_mutex_init(&lib->create_lock, NULL);
+    rc = library_take_lock(lib, err);
+    if (rc == 0)
+        rc = library_load(lib, geometry, err);
+    if (rc != 0) {
+        library_close(lib);
+        return rc;
+    }
+    *out = lib;
+    return 0;
+}
+
+void library_close(struct library *lib)
+{
+    if (!lib)
+        return;
+    places_close(lib->places);
+    if (lib->lock_fd >= 0)
+        close(lib->lock_fd);
+    pthread_mutex_destroy(&lib->lock);
+    pthread_mutex_destroy(&lib->create_lock);
+    free(lib->elements);
+    free(lib->root);
+    free(lib);
+}
+
+const struct library_geometry *library_geometry(const struct library *lib)
+{
+    return &lib->geometry;
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+int library_element(struct library *lib, uint16_t address, struct library_element *out,
+                    struct error *err)
+{
+    CLEANUP_UNLOCK(&lib->lock);
+    struct library_element *e = library_lookup(lib, address);
+
+    if (!e)
+        return error_set(err, ERR_NOT_FOUND, "The library has no element %u", address);
+    *out = *e;
+    return 0;
+}
+
+int library_find(struct library *lib, const char *barcode, struct library_element *out,
+                 struct error *err)
+{
+    CLEANUP_UNLOCK(&lib->lock);
+    struct library_element *e = library_lookup_barcode(lib, barcode);
+
+    if (!e)
+        return error_set(err, ERR_NOT_FOUND, "There is no cartridge %.40s in the library", barcode);
+    *out = *e;
+    return 0;
+}
+
+/* A copy of the elements asked for, so that fn runs without the lock. */
+static int library_snapshot(struct library *lib, unsigned type, uint16_t first, unsigned count,
+                            struct library_element **out, unsigned *copied, struct error *err)
+{
+    CLEANUP_UNLOCK(&lib->lock);
+    unsigned matches = 0;
+    struct library_element *copy;
+
+    for (unsigned pass = 0; pass < 2; pass++) {
+        copy = pass ? malloc((matches ? matches : 1) * sizeof(*copy)) : NULL;
+        if (pass && !copy)
+            return error_set(err, ERR_NO_MEMORY, "There is no memory to list the elements");
+        matches = 0;
+        for (unsigned i = 0; i < lib->element_count && matches < count; i++) {
+            const struct library_element *e = &lib->elements[i];
+
+            if (e->address < first || (type && e->type != type))
+                continue;
+            if (copy)
+                copy[matches] = *e;
+            matches++;
+        }
+    }
+    *out = copy;
+    *copied = matches;
+    return 0;
+}
+
+int library_elements(struct library *lib, unsigned type, uint16_t first, unsigned count,
+                     int (*fn)(void *ctx, const struct library_element *e), void *ctx,
+                     struct error *err)
+{
+    CLEANUP_FREE struct library_element *copy = NULL;
+    unsigned copied;
+    int rc = library_snapshot(lib, type, first, count, &copy, &copied, err);
+
+    for (unsigned i = 0; rc == 0 && i < copied; i++)
+        rc = fn(ctx, &copy[i]);
+    return rc;
+}
+
+/* ---- moving ---------------------------------------------------------------------------------- */
+
+static int64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void element_empty(struct library_element *e)
+{
+    e->full = e->imported = e->source_valid = false;
+    e->source = 0;
+    e->barcode[0] = '\0';
+}
+
+/* What `to` is when the cartridge of `from` has come into it.  SOURCE is the last storage element
+ * the cartridge lay in (SMC-3 6.11.4): a drive it came from does not count. */
+static void element_carry(struct library_element *to, const struct library_element *from)
+{
+    bool storage = from->type == ELEMENT_SLOT || from->type == ELEMENT_IMPORT_EXPORT;
+
+    to->full = true;
+    to->imported = false;
+    to->source_valid = storage || from->source_valid;
+    to->source = storage ? from->address : from->source;
+    memcpy(to->barcode, from->barcode, sizeof(to->barcode));
+}
+
+/* Store the new state of count elements and, when it is durable, put it in memory. */
+static int library_apply(struct library *lib, struct library_element *changed, unsigned count,
+                         struct error *err)
+{
+    int64_t now = now_ns();
+    int rc = places_begin(lib->places, err);
+
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        struct library_element *old = library_lookup(lib, changed[i].address);
+
+        changed[i].generation = old->generation + 1;
+        changed[i].changed_ns = now;
+        if (old->full)
+            rc = places_take(lib->places, old->barcode, err);
+    }
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        if (changed[i].full)
+            rc = places_put(lib->places, &changed[i], err);
+        if (rc == 0)
+            rc = places_touch(lib->places, &changed[i], err);
+    }
+    if (rc != 0) {
+        places_rollback(lib->places);
+        return rc;
+    }
+    rc = places_commit(lib->places, err);
+    for (unsigned i = 0; rc == 0 && i < count; i++)
+        *library_lookup(lib, changed[i].address) = changed[i];
+    return rc;
+}
+
+static int library_ends(struct library *lib, uint16_t from, uint16_t to,
+                        struct library_element *source, struct library_element *destination,
+                        struct error *err)
+{
+    const struct library_element *s = library_lookup(lib, from);
+    const struct library_element *d = library_lookup(lib, to);
+
+    if (!s || !d)
+        return error_set(err, ERR_NOT_FOUND, "The library has no element %u", s ? to : from);
+    if (d->type == ELEMENT_TRANSPORT)
+        return error_set(err, ERR_NOT_FOUND, "The robot's hand (element %u) keeps no cartridge",
+                         to);
+    if (!s->full)
+        return error_set(err, ERR_STATE, "Element %u is empty: there is nothing to move", from);
+    *source = *s;
+    *destination = *d;
+    return 0;
+}
+
+int library_move(struct library *lib, uint16_t from, uint16_t to, struct error *err)
+{
+    CLEANUP_UNLOCK(&lib->lock);
+    struct library_element changed[2], source;
+    int rc = library_ends(lib, from, to, &source, &changed[1], err);
+
+    if (rc != 0)
+        return rc;
+    if (changed[1].full)
+        return error_set(err, ERR_EXISTS, "Element %u is full: cartridge %s is in it", to,
+                         changed[1].barcode);
+    changed[0] = source;
+    element_empty(&changed[0]);
+    element_carry(&changed[1], &source);
+    return library_apply(lib, changed, 2, err);
+}
+
+int library_exchange(struct library *lib, uint16_t source, uint16_t first, uint16_t second,
+                     struct error *err)
+{
+    CLEANUP_UNLOCK(&lib->lock);
+    struct library_element from, middle, end, changed[3];
+    int rc;
+
+    if ((rc = library_ends(lib, source, first, &from, &changed[1], err)) != 0 ||
+        (rc = library_ends(lib, first, second, &middle, &end, err)) != 0)
+        return rc;
+    if (source == first || first == second || (end.full && second != source))
+        return error_set(err, ERR_EXISTS, "Element %u is full", second);
+    element_carry(&changed[1], &from);
+    changed[0] = from;
+    element_empty(&changed[0]);
+    changed[2] = end;
+    element_carry(second == source ? &changed[0] : &changed[2], &middle);
+    return library_apply(lib, changed, second == source ? 2 : 3, err);
+}
+
+int library_place_new(struct library *lib, struct library_element *e, const char *barcode,
+                      struct error *err)
+{
+    struct library_element changed = *e;
+
+    element_empty(&changed);
+    changed.full = true;
+    changed.imported = e->type == ELEMENT_IMPORT_EXPORT;
+    snprintf(changed.barcode, sizeof(changed.barcode), "%s", barcode);
+    return library_apply(lib, &changed, 1, err);
+}

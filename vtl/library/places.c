@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* places.c - see places.h. */
+#include "vtl/library/places.h"
+
+#include <stdlib.h>
+
+#include "common/db.h"
+
+static const struct db_format places_format = {
+    .what = "library database",
+    .application_id = 0x43417073, /* "CAps" */
+    .version = 1,
+    .schema = "CREATE TABLE library("
+              " id INTEGER PRIMARY KEY CHECK(id = 0),"
+              " drives INTEGER NOT NULL,"
+              " slots INTEGER NOT NULL,"
+              " import_export INTEGER NOT NULL,"
+              " serial TEXT NOT NULL) STRICT;"
+              "CREATE TABLE element("
+              " address INTEGER PRIMARY KEY CHECK(address BETWEEN 0 AND 65534),"
+              " generation INTEGER NOT NULL,"
+              " changed_ns INTEGER NOT NULL) STRICT;"
+              "CREATE TABLE place("
+              " barcode TEXT PRIMARY KEY NOT NULL,"
+              " element INTEGER NOT NULL UNIQUE CHECK(element BETWEEN 0 AND 65534),"
+              " source INTEGER CHECK(source BETWEEN 0 AND 65534),"
+              " imported INTEGER NOT NULL CHECK(imported IN (0, 1))) STRICT, WITHOUT ROWID;",
+};
+
+struct places {
+    struct db *db;
+};
+
+static int places_connect(const char *path, enum db_mode mode, struct places **out,
+                          struct error *err)
+{
+    struct places *p = calloc(1, sizeof(*p));
+    int rc;
+
+    if (!p)
+        return error_set(err, ERR_NO_MEMORY, "There is no memory to open %s", path);
+    rc = db_open(path, &places_format, mode, &p->db, err);
+    if (rc != 0) {
+        free(p);
+        return rc;
+    }
+    *out = p;
+    return 0;
+}
+
+int places_create(const char *path, const struct library_geometry *geometry, struct error *err)
+{
+    struct places *p;
+    int rc = places_connect(path, DB_CREATE, &p, err);
+
+    if (rc != 0)
+        return rc;
+    rc = places_set_geometry(p, geometry, err);
+    places_close(p);
+    return rc;
+}
+
+int places_open(const char *path, struct places **out, struct error *err)
+{
+    struct places *p;
+    int rc = places_connect(path, DB_READ_WRITE, &p, err);
+
+    if (rc != 0)
+        return rc;
+    if (db_readonly(p->db))
+        rc = error_set(err, ERR_PERMISSION, "%s may not be written by this user", path);
+    else
+        rc = db_check(p->db, err);
+    if (rc != 0) {
+        places_close(p);
+        return rc;
+    }
+    *out = p;
+    return 0;
+}
+
+void places_close(struct places *p)
+{
+    if (!p)
+        return;
+    db_close(p->db);
+    free(p);
+}
+
+int places_get_geometry(struct places *p, struct library_geometry *geometry, struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    struct library_geometry g = {0, 0, 0, ""};
+    int64_t count[3];
+    bool row;
+    int rc = db_prepare(p->db, "SELECT drives, slots, import_export, serial FROM library", &q, err);
+
+    if (rc == 0)
+        rc = db_step(q, &row, err);
+    if (rc != 0)
+        return rc;
+    if (!row)
+        return error_set(err, ERR_CORRUPT, "%s does not say how large the library is",
+                         db_path(p->db));
+    for (int i = 0; i < 3; i++)
+        count[i] = db_column_int(q, i);
+    rc = db_column_string(q, 3, g.serial, sizeof(g.serial), err);
+    if (rc != 0 || count[0] < 0 || count[0] > LIBRARY_DRIVES_MAX || count[1] < 0 ||
+        count[1] > LIBRARY_SLOTS_MAX || count[2] < 0 || count[2] > LIBRARY_IMPORT_EXPORT_MAX)
+        return error_set(err, ERR_CORRUPT, "%s holds an impossible geometry", db_path(p->db));
+    g.drives = (unsigned)count[0];
+    g.slots = (unsigned)count[1];
+    g.import_export = (unsigned)count[2];
+    *geometry = g;
+    return 0;
+}
+
+int places_set_geometry(struct places *p, const struct library_geometry *geometry,
+                        struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    int rc = db_prepare(p->db,
+                        "INSERT OR REPLACE INTO library"
+                        "(id, drives, slots, import_export, serial) VALUES(0, ?1, ?2, ?3, ?4)",
+                        &q, err);
+
+    if (rc != 0)
+        return rc;
+    db_bind_int(q, 1, geometry->drives);
+    db_bind_int(q, 2, geometry->slots);
+    db_bind_int(q, 3, geometry->import_export);
+    db_bind_text(q, 4, geometry->serial);
+    return db_run(q, err);
+}
+
+/* An address column; the CHECK of the schema binds only whoever keeps to it. */
+static int places_address(struct db_query *q, int column, uint16_t *address, struct error *err)
+{
+    int64_t value = db_column_int(q, column);
+
+    if (value < 0 || value > 0xfffe)
+        return error_set(err, ERR_CORRUPT, "library.db holds the impossible element address %lld",
+                         (long long)value);
+    *address = (uint16_t)value;
+    return 0;
+}
+
+static int places_element_row(struct db_query *q, struct library_element *e, struct error *err)
+{
+    e->generation = (uint64_t)db_column_int(q, 1);
+    e->changed_ns = db_column_int(q, 2);
+    return places_address(q, 0, &e->address, err);
+}
+
+static int places_place_row(struct db_query *q, struct library_element *e, struct error *err)
+{
+    int rc;
+
+    e->full = true;
+    e->source_valid = !db_column_null(q, 2);
+    e->imported = db_column_int(q, 3) != 0;
+    if ((rc = db_column_string(q, 0, e->barcode, sizeof(e->barcode), err)) != 0)
+        return rc;
+    if (e->source_valid && (rc = places_address(q, 2, &e->source, err)) != 0)
+        return rc;
+    return places_address(q, 1, &e->address, err);
+}
+
+static int places_walk(struct places *p, const char *sql,
+                       int (*decode)(struct db_query *, struct library_element *, struct error *),
+                       places_row_fn *fn, void *ctx, struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    int rc = db_prepare(p->db, sql, &q, err);
+
+    while (rc == 0) {
+        struct library_element e = {.full = false};
+        bool row;
+
+        rc = db_step(q, &row, err);
+        if (rc == 0 && !row)
+            return 0;
+        if (rc == 0)
+            rc = decode(q, &e, err);
+        if (rc == 0)
+            rc = fn(ctx, &e, err);
+    }
+    return rc;
+}
+
+int places_load(struct places *p, places_row_fn *fn, void *ctx, struct error *err)
+{
+    int rc = places_walk(p, "SELECT address, generation, changed_ns FROM element",
+                         places_element_row, fn, ctx, err);
+
+    if (rc != 0)
+        return rc;
+    return places_walk(p, "SELECT barcode, element, source, imported FROM place", places_place_row,
+                       fn, ctx, err);
+}
+
+int places_begin(struct places *p, struct error *err)
+{
+    return db_begin(p->db, err);
+}
+
+int places_take(struct places *p, const char *barcode, struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    int rc = db_prepare(p->db, "DELETE FROM place WHERE barcode = ?1", &q, err);
+
+    if (rc != 0)
+        return rc;
+    db_bind_text(q, 1, barcode);
+    return db_run(q, err);
+}
+
+int places_put(struct places *p, const struct library_element *e, struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    int rc = db_prepare(
+        p->db, "INSERT INTO place(barcode, element, source, imported) VALUES(?1, ?2, ?3, ?4)", &q,
+        err);
+
+    if (rc != 0)
+        return rc;
+    db_bind_text(q, 1, e->barcode);
+    db_bind_int(q, 2, e->address);
+    if (e->source_valid)
+        db_bind_int(q, 3, e->source);
+    else
+        db_bind_null(q, 3);
+    db_bind_int(q, 4, e->imported);
+    return db_run(q, err);
+}
+
+int places_touch(struct places *p, const struct library_element *e, struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    int rc = db_prepare(p->db,
+                        "INSERT OR REPLACE INTO element(address, generation, changed_ns)"
+                        " VALUES(?1, ?2, ?3)",
+                        &q, err);
+
+    if (rc != 0)
+        return rc;
+    db_bind_int(q, 1, e->address);
+    db_bind_int(q, 2, (int64_t)e->generation);
+    db_bind_int(q, 3, e->changed_ns);
+    return db_run(q, err);
+}
+
+void places_rollback(struct places *p)
+{
+    db_rollback(p->db);
+}
+
+int places_commit(struct places *p, struct error *err)
+{
+    int rc = db_commit(p->db, err);
+
+    if (rc != 0)
+        db_rollback(p->db);
+    return rc;
+}

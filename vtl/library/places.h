@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * places.h - library.db: where each cartridge is, as rows that a crash can't contradict.
+ *
+ * Three tables.  `library` is one row with the geometry.  `place` has a row per cartridge: the
+ * barcode is its primary key and the element is UNIQUE, so SQLite itself refuses a cartridge in two
+ * places and two cartridges in one.  `element` remembers when an element changed, and how often.
+ * Changes are made between places_begin() and places_commit(); with synchronous=FULL a committed
+ * change survives a power cut.
+ *
+ * The file is treated as hostile: it must carry our application id and a version we know, hold
+ * exactly our schema (no trigger, no view) and pass SQLite's own check (common/db.h).
+ *
+ * Thread rule: one thread at a time (the library's lock).
+ */
+#ifndef CAPSTAN_VTL_LIBRARY_PLACES_H
+#define CAPSTAN_VTL_LIBRARY_PLACES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "vtl/library/library.h"
+
+struct places;
+
+/* Make the file at path, which must not exist, for this geometry. */
+int places_create(const char *path, const struct library_geometry *geometry, struct error *err);
+
+/* Open and check it.  ERR_NOT_FOUND, ERR_FORMAT (foreign, or from a newer Capstan), ERR_CORRUPT. */
+int places_open(const char *path, struct places **out, struct error *err);
+void places_close(struct places *p); /* NULL is allowed */
+
+int places_get_geometry(struct places *p, struct library_geometry *geometry, struct error *err);
+int places_set_geometry(struct places *p, const struct library_geometry *geometry,
+                        struct error *err);
+
+/* Hand every row of `element`, then of `place`, to fn as a library_element; only what the row says
+ * is filled in (full is false for a row of `element`).  fn's non-zero return ends the walk. */
+typedef int places_row_fn(void *ctx, const struct library_element *e, struct error *err);
+int places_load(struct places *p, places_row_fn *fn, void *ctx, struct error *err);
+
+int places_begin(struct places *p, struct error *err);
+int places_take(struct places *p, const char *barcode, struct error *err); /* out of its element */
+int places_put(struct places *p, const struct library_element *e, struct error *err); /* place */
+int places_touch(struct places *p, const struct library_element *e,
+                 struct error *err);                    /* element */
+int places_commit(struct places *p, struct error *err); /* rolls back if it fails */
+void places_rollback(struct places *p);
+
+#endif
