@@ -11,8 +11,10 @@
  * REPORT LUNS and REQUEST SENSE are answered as SPC-5 section 5.1 says, also on a LUN that does
  * not exist (peripheral qualifier 3).
  *
- * Thread rule: any thread may call; task->done is called once for each submitted task, on a
- * thread of the target, possibly before scsi_target_submit() has returned.
+ * Thread rule: any thread may call; task->done is called once for each submitted task, on a thread
+ * of the target or of whoever submits it or manages it (aborted, queue full), possibly before
+ * scsi_target_submit() has returned.  So call none of these functions with a lock held that done
+ * takes.  done must not wait for the target: it hands the task on.
  */
 #ifndef CAPSTAN_VTL_SCSI_SCSI_H
 #define CAPSTAN_VTL_SCSI_SCSI_H
@@ -64,6 +66,7 @@ struct scsi_task {
     /* the target's own */
     struct scsi_task *next;
     bool aborted;
+    bool no_lu; /* the LUN does not exist */
 };
 
 /* Make the target over an open library, with one thread per logical unit.  The library stays the
@@ -109,8 +112,8 @@ enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_
                                         enum scsi_tmf function, const uint8_t lun[8], uint64_t tag);
 
 /* How many bytes of data-in / data-out the CDB asks for at most, so that a transport can bound its
- * buffers before it allocates: never more than CARTRIDGE_BLOCK_MAX rounded up for tape data, 64 KiB
- * for parameter data. */
+ * buffers before it allocates: never more than CARTRIDGE_BLOCK_MAX rounded up for tape data and
+ * READ ELEMENT STATUS, 64 KiB for other parameter data, 0 for an opcode that moves none. */
 size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len);
 
 /* ---- what the daemon and its operator see and do ------------------------------------------------

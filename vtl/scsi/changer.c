@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* changer.c - the medium changer as a kind of logical unit: its opcode table and what it is. */
+#include "vtl/scsi/changer.h"
+
+#include <stdlib.h>
+
+#include "vtl/scsi/vpd.h"
+
+#define NO_SA NO_SERVICE_ACTION
+
+enum { SHORT = 60, MOTION = 1800 };
+
+/* clang-format off */
+static const struct opcode changer_opcodes[] = {
+    {0x00, NO_SA, 6, 0, "TEST UNIT READY", {0}, SHORT, cmd_test_unit_ready},
+    {0x03, NO_SA, 6, OP_NO_ATTENTION | OP_SHARED, "REQUEST SENSE", {0x01, 0, 0, 0xff}, SHORT,
+     cmd_request_sense},
+    {0x07, NO_SA, 6, 0, "INITIALIZE ELEMENT STATUS", {0}, MOTION, cmd_initialize_element_status},
+    {0x12, NO_SA, 6, OP_NO_ATTENTION | OP_SHARED, "INQUIRY", {0x01, 0xff, 0xff, 0xff}, SHORT,
+     cmd_inquiry},
+    {0x15, NO_SA, 6, 0, "MODE SELECT(6)", {0x11, 0, 0, 0xff}, SHORT, cmd_mode_select},
+    {0x16, NO_SA, 6, 0, "RESERVE(6)", {0}, SHORT, cmd_reserve},
+    {0x17, NO_SA, 6, OP_SHARED, "RELEASE(6)", {0}, SHORT, cmd_release},
+    {0x1a, NO_SA, 6, 0, "MODE SENSE(6)", {0x08, 0xff, 0xff, 0xff}, SHORT, cmd_mode_sense},
+    {0x1d, NO_SA, 6, 0, "SEND DIAGNOSTIC", {0xf7, 0, 0xff, 0xff}, MOTION, cmd_send_diagnostic},
+    {0x1e, NO_SA, 6, 0, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x03}, SHORT,
+     cmd_prevent_allow},
+    {0x2b, NO_SA, 10, 0, "POSITION TO ELEMENT", {0, 0xff, 0xff, 0xff, 0xff}, MOTION,
+     cmd_position_to_element},
+    {0x37, NO_SA, 10, 0, "INITIALIZE ELEMENT STATUS WITH RANGE",
+     {0x03, 0xff, 0xff, 0, 0, 0xff, 0xff}, MOTION, cmd_initialize_range},
+    {0x4c, NO_SA, 10, 0, "LOG SELECT", {0x03, 0xff, 0xff, 0, 0, 0, 0xff, 0xff}, SHORT,
+     cmd_log_select},
+    {0x4d, NO_SA, 10, OP_SHARED, "LOG SENSE", {0x01, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff},
+     SHORT, cmd_log_sense},
+    {0x55, NO_SA, 10, 0, "MODE SELECT(10)", {0x11, 0, 0, 0, 0, 0, 0xff, 0xff}, SHORT,
+     cmd_mode_select},
+    {0x56, NO_SA, 10, 0, "RESERVE(10)", {0}, SHORT, cmd_reserve},
+    {0x57, NO_SA, 10, OP_SHARED, "RELEASE(10)", {0}, SHORT, cmd_release},
+    {0x5a, NO_SA, 10, 0, "MODE SENSE(10)", {0x18, 0xff, 0xff, 0, 0, 0, 0xff, 0xff}, SHORT,
+     cmd_mode_sense},
+    {0xa0, NO_SA, 12, OP_NO_ATTENTION | OP_SHARED, "REPORT LUNS",
+     {0, 0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_luns},
+    {0xa3, 0x0c, 12, OP_SHARED, "REPORT SUPPORTED OPERATION CODES",
+     {0, 0x87, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_opcodes},
+    {0xa3, 0x0d, 12, OP_SHARED, "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",
+     {0, 0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_tmfs},
+    {0xa5, NO_SA, 12, 0, "MOVE MEDIUM", {0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION,
+     cmd_move_medium},
+    {0xa6, NO_SA, 12, 0, "EXCHANGE MEDIUM",
+     {0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION, cmd_exchange_medium},
+    {0xb8, NO_SA, 12, OP_SHARED, "READ ELEMENT STATUS",
+     {0x1f, 0xff, 0xff, 0xff, 0xff, 0x03, 0xff, 0xff, 0xff}, SHORT, cmd_read_element_status},
+    {0xe7, NO_SA, 10, 0, "INITIALIZE ELEMENT STATUS WITH RANGE (vendor)",
+     {0x03, 0xff, 0xff, 0, 0, 0xff, 0xff}, MOTION, cmd_initialize_range},
+};
+/* clang-format on */
+
+static const struct log_page changer_log_pages[] = {
+    {0x2e, log_tape_alert},
+};
+
+static const struct vpd_page changer_vpd_pages[] = {
+    {0x00, vpd_supported},
+    {0x80, vpd_serial},
+    {0x83, vpd_identification},
+    {0x86, vpd_extended},
+};
+
+/* An IBM TS3100/TS3200 library. */
+static const struct personality changer_personality = {
+    .type = 0x08,
+    .vendor = "IBM",
+    .product = "3573-TL",
+    .revision = "F.11",
+    .versions = {0x0460 /* SPC-4 */, 0x0480 /* SMC-3 */, 0x0960 /* iSCSI */},
+};
+
+const struct lu_kind changer_kind = {
+    .personality = &changer_personality,
+    .opcodes = changer_opcodes,
+    .opcode_count = ARRAY_LENGTH(changer_opcodes),
+    .mode_pages = changer_mode_pages,
+    .mode_page_count = CHANGER_MODE_PAGES,
+    .log_pages = changer_log_pages,
+    .log_page_count = ARRAY_LENGTH(changer_log_pages),
+    .vpd_pages = changer_vpd_pages,
+    .vpd_page_count = ARRAY_LENGTH(changer_vpd_pages),
+};
+
+int changer_create(struct scsi_lu *lu, struct error *err)
+{
+    lu->changer = calloc(1, sizeof(*lu->changer));
+    if (!lu->changer)
+        return error_set(err, ERR_NO_MEMORY, "There is no memory for the changer");
+    lu->changer->import_export_seen = changer_import_export(lu->target);
+    return 0;
+}
+
+void changer_destroy(struct scsi_lu *lu)
+{
+    free(lu->changer);
+    lu->changer = NULL;
+}

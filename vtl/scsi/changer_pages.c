@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* changer_pages.c - mode pages of the medium changer (SMC-3 7.3). */
+#include "vtl/scsi/changer.h"
+
+/* StorDT, StorI/E, StorST: every element but the robot's hand keeps cartridges. */
+enum { KEEPS = 0x0e };
+
+static const uint8_t disconnect[16] = {0x02, 0x0e};
+static const uint8_t control[12] = {0x0a, 0x0a, 0x00, 0x00, 0x00, 0x40}; /* TAS */
+static const uint8_t control_changeable[12] = {0, 0, 0x04};              /* D_SENSE */
+static const uint8_t exceptions[12] = {0x1c, 0x0a, 0x08};                /* DEXCPT */
+static const uint8_t addresses[20] = {0x1d, 0x12};
+static const uint8_t geometry[4] = {0x1e, 0x02}; /* one hand, which does not turn over */
+static const uint8_t capabilities[20] = {
+    0x1f, 0x12,  KEEPS, 0,                 /* */
+    0,    KEEPS, KEEPS, KEEPS, 0, 0, 0, 0, /* MOVE MEDIUM from hand, slot, I/E, drive to ... */
+    0,    KEEPS, KEEPS, KEEPS, 0, 0, 0, 0, /* EXCHANGE MEDIUM, the same */
+};
+
+/* Element address assignment (SMC-3 7.3.3). */
+static void addresses_refresh(struct scsi_lu *lu, uint8_t *page)
+{
+    const struct library_geometry *g = library_geometry(lu->target->library);
+
+    put_be16(page + 2, LIBRARY_ADDRESS_TRANSPORT);
+    put_be16(page + 4, 1);
+    put_be16(page + 6, LIBRARY_ADDRESS_SLOT);
+    put_be16(page + 8, (uint16_t)g->slots);
+    put_be16(page + 10, LIBRARY_ADDRESS_IMPORT_EXPORT);
+    put_be16(page + 12, (uint16_t)g->import_export);
+    put_be16(page + 14, LIBRARY_ADDRESS_DRIVE);
+    put_be16(page + 16, (uint16_t)g->drives);
+}
+
+const struct mode_page changer_mode_pages[CHANGER_MODE_PAGES] = {
+    {0x02, 0, sizeof(disconnect), disconnect, NULL, NULL},
+    {0x0a, 0, sizeof(control), control, control_changeable, NULL},
+    {0x1c, 0, sizeof(exceptions), exceptions, NULL, NULL},
+    {0x1d, 0, sizeof(addresses), addresses, NULL, addresses_refresh},
+    {0x1e, 0, sizeof(geometry), geometry, NULL, NULL},
+    {0x1f, 0, sizeof(capabilities), capabilities, NULL, NULL},
+};

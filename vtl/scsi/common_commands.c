@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* common_commands.c - small commands that every kind of unit has (SPC-5, SPC-2). */
+#include "vtl/scsi/internal.h"
+
+void cmd_test_unit_ready(struct scsi_lu *lu, struct scsi_task *task)
+{
+    struct sense s;
+
+    if (lu->kind->sense && lu->kind->sense(lu, NULL, &s))
+        task_check(lu, task, &s);
+}
+
+/* SPC-5 6.39: a pending unit attention, else the deferred error, else whether the unit is ready. */
+void cmd_request_sense(struct scsi_lu *lu, struct scsi_task *task)
+{
+    struct reply r = task_reply(task, task->cdb[4]);
+    struct sense s = {.key = KEY_NO_SENSE};
+    uint8_t buf[SENSE_ENCODED_MAX];
+    uint16_t code;
+
+    if (attention_take(lu, task->nexus, false, &code))
+        s = (struct sense){.key = KEY_UNIT_ATTENTION, .code = code};
+    else if (!lu->kind->sense || !lu->kind->sense(lu, task->nexus, &s))
+        s = (struct sense){.key = KEY_NO_SENSE};
+    reply_bytes(&r, buf, sense_encode(&s, task->cdb[1] & 1, buf));
+    task_replied(task, &r, task->cdb[4]);
+}
+
+/* RESERVE and RELEASE (SPC-2 7.20, 7.21), for this nexus; third parties are refused by the table.
+ */
+void cmd_reserve(struct scsi_lu *lu, struct scsi_task *task)
+{
+    CLEANUP_UNLOCK(&lu->target->lock);
+
+    lu->reserved_by = task->nexus; /* a conflict was found by the dispatcher */
+}
+
+void cmd_release(struct scsi_lu *lu, struct scsi_task *task)
+{
+    CLEANUP_UNLOCK(&lu->target->lock);
+
+    if (lu->reserved_by == task->nexus) /* another's stays, and that is no error */
+        lu->reserved_by = NULL;
+}
+
+void cmd_prevent_allow(struct scsi_lu *lu, struct scsi_task *task)
+{
+    if (task->cdb[4] > 1) { /* 2 and 3 are obsolete since SPC-4 */
+        task_bad_cdb(lu, task, 4, 1);
+        return;
+    }
+    CLEANUP_UNLOCK(&lu->target->lock);
+    task->nexus->lu[lu->lun].prevents = task->cdb[4] == 1;
+}
+
+/* SEND DIAGNOSTIC: the default self-test finds nothing wrong; pages are not taken. */
+void cmd_send_diagnostic(struct scsi_lu *lu, struct scsi_task *task)
+{
+    if (get_be16(task->cdb + 3) != 0)
+        task_bad_cdb(lu, task, 3, 7);
+    else if (task->cdb[1] >> 5 == 7 || task->cdb[1] >> 5 == 3)
+        task_bad_cdb(lu, task, 1, 7); /* reserved self-test codes */
+}
+
+/* READ BUFFER: the descriptor (mode 3) says there is no buffer, and so the data (mode 2) is empty;
+ * mode 1Ch and the others are refused.  LTFS asks for it and must get an answer. */
+void cmd_read_buffer(struct scsi_lu *lu, struct scsi_task *task)
+{
+    uint32_t allocation = get_be24(task->cdb + 6);
+    struct reply r = task_reply(task, allocation);
+
+    if ((task->cdb[1] & 0x1f) == 3)
+        reply_zero(&r, 4);
+    else if ((task->cdb[1] & 0x1f) != 2)
+        task_bad_cdb(lu, task, 1, 4);
+    else if (get_be24(task->cdb + 3) != 0)
+        task_bad_cdb(lu, task, 3, 7);
+    if (task->status == SCSI_GOOD)
+        task_replied(task, &r, allocation);
+}
+
+void cmd_report_tmfs(struct scsi_lu *lu, struct scsi_task *task)
+{
+    uint32_t allocation = get_be32(task->cdb + 6);
+    struct reply r = task_reply(task, allocation);
+
+    (void)lu;
+    reply_u8(&r, 0xd8); /* ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LUN RESET (SPC-5 6.37) */
+    reply_u8(&r, 0);
+    reply_u8(&r, 0);
+    reply_u8(&r, 0);
+    if (task->cdb[2] & 0x80) { /* REPD: additional length and time-outs, none told */
+        reply_patch(&r, 3, 12, 1);
+        reply_zero(&r, 12);
+    }
+    task_replied(task, &r, allocation);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drive.c - the tape drive as a kind of logical unit: its opcode table and what it is. */
+#include "vtl/scsi/drive.h"
+
+#include <stdlib.h>
+
+#include "vtl/scsi/vpd.h"
+
+#define NO_SA NO_SERVICE_ACTION
+
+/* Time-outs: what a real robot and drive may take; hosts wait so long before they give up. */
+enum { SHORT = 60, MOTION = 1800, LONG_ERASE = 18000 };
+
+/* clang-format off */
+static const struct opcode drive_opcodes[] = {
+    {0x00, NO_SA, 6, 0, "TEST UNIT READY", {0}, SHORT, cmd_test_unit_ready},
+    {0x01, NO_SA, 6, OP_MEDIUM | OP_SYNC, "REWIND", {0x01}, MOTION, cmd_rewind},
+    {0x03, NO_SA, 6, OP_NO_ATTENTION | OP_SHARED, "REQUEST SENSE", {0x01, 0, 0, 0xff}, SHORT,
+     cmd_request_sense},
+    {0x05, NO_SA, 6, OP_SHARED, "READ BLOCK LIMITS", {0x01}, SHORT, cmd_read_block_limits},
+    {0x08, NO_SA, 6, OP_MEDIUM | OP_SYNC, "READ(6)", {0x03, 0xff, 0xff, 0xff}, MOTION, cmd_read},
+    {0x0a, NO_SA, 6, OP_MEDIUM, "WRITE(6)", {0x01, 0xff, 0xff, 0xff}, MOTION, cmd_write},
+    {0x10, NO_SA, 6, OP_MEDIUM, "WRITE FILEMARKS(6)", {0x01, 0xff, 0xff, 0xff}, MOTION,
+     cmd_write_filemarks},
+    {0x11, NO_SA, 6, OP_MEDIUM | OP_SYNC, "SPACE(6)", {0x0f, 0xff, 0xff, 0xff}, MOTION,
+     cmd_space6},
+    {0x12, NO_SA, 6, OP_NO_ATTENTION | OP_SHARED, "INQUIRY", {0x01, 0xff, 0xff, 0xff}, SHORT,
+     cmd_inquiry},
+    {0x15, NO_SA, 6, OP_SYNC, "MODE SELECT(6)", {0x11, 0, 0, 0xff}, SHORT, cmd_mode_select},
+    {0x16, NO_SA, 6, 0, "RESERVE(6)", {0}, SHORT, cmd_reserve},
+    {0x17, NO_SA, 6, OP_SHARED, "RELEASE(6)", {0}, SHORT, cmd_release},
+    {0x19, NO_SA, 6, OP_MEDIUM | OP_SYNC, "ERASE(6)", {0x03}, LONG_ERASE, cmd_erase},
+    {0x1a, NO_SA, 6, 0, "MODE SENSE(6)", {0x08, 0xff, 0xff, 0xff}, SHORT, cmd_mode_sense},
+    {0x1b, NO_SA, 6, OP_SYNC, "LOAD UNLOAD", {0x01, 0, 0, 0x0f}, MOTION, cmd_load_unload},
+    {0x1d, NO_SA, 6, OP_SYNC, "SEND DIAGNOSTIC", {0xf7, 0, 0xff, 0xff}, MOTION,
+     cmd_send_diagnostic},
+    {0x1e, NO_SA, 6, 0, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x03}, SHORT,
+     cmd_prevent_allow},
+    {0x2b, NO_SA, 10, OP_MEDIUM | OP_SYNC, "LOCATE(10)",
+     {0x07, 0, 0xff, 0xff, 0xff, 0xff, 0, 0xff}, MOTION, cmd_locate10},
+    {0x34, NO_SA, 10, OP_MEDIUM, "READ POSITION", {0x1f, 0, 0, 0, 0, 0, 0xff, 0xff}, SHORT,
+     cmd_read_position},
+    {0x3c, NO_SA, 10, OP_SHARED, "READ BUFFER(10)",
+     {0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_read_buffer},
+    {0x44, NO_SA, 10, OP_SHARED, "REPORT DENSITY SUPPORT", {0x03, 0, 0, 0, 0, 0, 0xff, 0xff},
+     SHORT, cmd_report_density},
+    {0x4c, NO_SA, 10, 0, "LOG SELECT", {0x03, 0xff, 0xff, 0, 0, 0, 0xff, 0xff}, SHORT,
+     cmd_log_select},
+    {0x4d, NO_SA, 10, OP_SHARED, "LOG SENSE", {0x01, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff},
+     SHORT, cmd_log_sense},
+    {0x55, NO_SA, 10, OP_SYNC, "MODE SELECT(10)", {0x11, 0, 0, 0, 0, 0, 0xff, 0xff}, SHORT,
+     cmd_mode_select},
+    {0x56, NO_SA, 10, 0, "RESERVE(10)", {0}, SHORT, cmd_reserve},
+    {0x57, NO_SA, 10, OP_SHARED, "RELEASE(10)", {0}, SHORT, cmd_release},
+    {0x5a, NO_SA, 10, 0, "MODE SENSE(10)", {0x18, 0xff, 0xff, 0, 0, 0, 0xff, 0xff}, SHORT,
+     cmd_mode_sense},
+    {0x8c, 0x00, 16, OP_MEDIUM | OP_SHARED, "READ ATTRIBUTE, values",
+     {0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, SHORT,
+     cmd_read_attribute},
+    {0x8c, 0x01, 16, OP_MEDIUM | OP_SHARED, "READ ATTRIBUTE, list",
+     {0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, SHORT,
+     cmd_read_attribute},
+    {0x8c, 0x02, 16, OP_MEDIUM | OP_SHARED, "READ ATTRIBUTE, volume list",
+     {0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, SHORT,
+     cmd_read_attribute},
+    {0x8c, 0x03, 16, OP_MEDIUM | OP_SHARED, "READ ATTRIBUTE, partition list",
+     {0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, SHORT,
+     cmd_read_attribute},
+    {0x8d, NO_SA, 16, OP_MEDIUM, "WRITE ATTRIBUTE",
+     {0x01, 0, 0, 0, 0, 0, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_write_attribute},
+    {0x91, NO_SA, 16, OP_MEDIUM | OP_SYNC, "SPACE(16)",
+     {0x0f, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION, cmd_space16},
+    {0x92, NO_SA, 16, OP_MEDIUM | OP_SYNC, "LOCATE(16)",
+     {0x3b, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION, cmd_locate16},
+    {0xa0, NO_SA, 12, OP_NO_ATTENTION | OP_SHARED, "REPORT LUNS",
+     {0, 0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_luns},
+    {0xa3, 0x0c, 12, OP_SHARED, "REPORT SUPPORTED OPERATION CODES",
+     {0, 0x87, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_opcodes},
+    {0xa3, 0x0d, 12, OP_SHARED, "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",
+     {0, 0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_tmfs},
+};
+/* clang-format on */
+
+static const struct vpd_page drive_vpd_pages[] = {
+    {0x00, vpd_supported},       {0x80, vpd_serial},
+    {0x83, vpd_identification},  {0x86, vpd_extended},
+    {0xb0, vpd_capabilities},    {0xb1, vpd_manufacturer_serial},
+    {0xb2, vpd_alerts},          {0xb3, vpd_automation_serial},
+    {0xb4, vpd_element_address},
+};
+
+/* An IBM LTO-8 full-height drive: in the tables of every backup product. */
+static const struct personality drive_personality = {
+    .type = 0x01,
+    .vendor = "IBM",
+    .product = "ULT3580-TD8",
+    .revision = "HB83",
+    .versions = {0x0460 /* SPC-4 */, 0x0440 /* SSC-4 */, 0x0960 /* iSCSI */},
+};
+
+/* ---- hooks ----------------------------------------------------------------------------------- */
+
+static bool drive_admit(struct scsi_lu *lu, struct scsi_task *task, const struct opcode *op)
+{
+    uint16_t code = drive_not_ready(lu->drive);
+    struct sense s;
+
+    if (!(op->flags & OP_NO_ATTENTION) && drive_take_deferred(lu->drive, task->nexus, &s)) {
+        task_check(lu, task, &s);
+        return false;
+    }
+    if ((op->flags & OP_MEDIUM) && code) {
+        task_fail(lu, task, KEY_NOT_READY, code);
+        return false;
+    }
+    return !(op->flags & OP_SYNC) || drive_flush(lu, task);
+}
+
+static bool drive_sense(struct scsi_lu *lu, struct scsi_nexus *nexus, struct sense *s)
+{
+    if (nexus && drive_take_deferred(lu->drive, nexus, s))
+        return true;
+    *s = (struct sense){.key = KEY_NOT_READY, .code = drive_not_ready(lu->drive)};
+    return s->code != 0;
+}
+
+static void drive_publish(struct scsi_lu *lu)
+{
+    const struct drive *d = lu->drive;
+    struct scsi_drive_state *state = &lu->state;
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    state->drive = d->number;
+    state->loaded = d->medium == MEDIUM_READY;
+    state->present = d->medium != MEDIUM_NONE;
+    memcpy(state->barcode, d->barcode, sizeof(state->barcode));
+    state->observed_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    state->bytes_read = d->total_read;
+    state->bytes_written = d->total_written;
+    if (state->loaded)
+        cartridge_tell(d->cartridge, &state->position);
+    else
+        memset(&state->position, 0, sizeof(state->position));
+}
+
+static void drive_forget(struct scsi_lu *lu, const struct scsi_nexus *nexus)
+{
+    struct drive *d = lu->drive;
+
+    if (d->writer == nexus)
+        d->writer = NULL;
+    if (d->deferred_for == nexus)
+        d->deferred_for = NULL;
+}
+
+const struct lu_kind drive_kind = {
+    .personality = &drive_personality,
+    .opcodes = drive_opcodes,
+    .opcode_count = ARRAY_LENGTH(drive_opcodes),
+    .mode_pages = drive_mode_pages,
+    .mode_page_count = DRIVE_MODE_PAGES,
+    .log_pages = drive_log_pages,
+    .log_page_count = DRIVE_LOG_PAGES,
+    .vpd_pages = drive_vpd_pages,
+    .vpd_page_count = ARRAY_LENGTH(drive_vpd_pages),
+    .refresh = drive_refresh,
+    .admit = drive_admit,
+    .sense = drive_sense,
+    .publish = drive_publish,
+    .idle = drive_idle,
+    .forget = drive_forget,
+    .log_reset = drive_log_reset,
+    .medium_type = drive_medium_type,
+    .device_specific = drive_device_specific,
+};
+
+int drive_create(struct scsi_lu *lu, struct error *err)
+{
+    lu->drive = calloc(1, sizeof(*lu->drive));
+    if (!lu->drive)
+        return error_set(err, ERR_NO_MEMORY, "There is no memory for drive %u", lu->lun - 1);
+    lu->drive->number = lu->lun - 1;
+    lu->drive->address = library_drive_address(lu->lun - 1);
+    lu->drive->generation = UINT64_MAX; /* look at the element before the first command */
+    lu->state.drive = lu->drive->number;
+    return 0;
+}
+
+void drive_destroy(struct scsi_lu *lu)
+{
+    if (!lu->drive)
+        return;
+    pthread_mutex_lock(&lu->device);
+    drive_unload(lu, MEDIUM_EJECTED);
+    pthread_mutex_unlock(&lu->device);
+    free(lu->drive);
+    lu->drive = NULL;
+}
+
+/* ---- for observers --------------------------------------------------------------------------- */
+
+int scsi_target_drive_state(struct scsi_target *target, unsigned drive,
+                            struct scsi_drive_state *out, struct error *err)
+{
+    struct scsi_lu *lu;
+
+    if (drive + 1 >= target->lu_count)
+        return error_set(err, ERR_NOT_FOUND, "There is no drive %u", drive);
+    lu = &target->lus[drive + 1];
+    if (pthread_mutex_trylock(&lu->device) == 0) { /* else a command runs: as of the last one */
+        drive_refresh(lu);
+        pthread_mutex_lock(&lu->lock);
+        drive_publish(lu);
+        pthread_mutex_unlock(&lu->lock);
+        pthread_mutex_unlock(&lu->device);
+    }
+    pthread_mutex_lock(&lu->lock);
+    *out = lu->state;
+    pthread_mutex_unlock(&lu->lock);
+    out->prevented = lu_prevented(lu);
+    return 0;
+}

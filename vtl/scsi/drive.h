@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * drive.h - a tape drive: the medium in it and what it remembers beside its mode pages.
+ *
+ * The medium:
+ *
+ *            cartridge appears          LOAD (HOLD=0)
+ *    NONE ----------------------> READY <------------ HELD, EJECTED
+ *      ^          |  can't be opened  |  UNLOAD            |
+ *      |          v                   v                    |
+ *      |        FAILED             EJECTED (HOLD=1: HELD)  |
+ *      +---------------------------------------------------+  cartridge is moved away
+ *
+ * READY has an open cartridge, no other state has.  The drive learns what is in it from the
+ * library: refresh compares the generation of its element before every command.
+ *
+ * Writing is buffered (SSC-5 4.2.16): GOOD for WRITE means "in the buffer".  What is buffered is
+ * synchronised before any command that moves, reads or reports otherwise, after every
+ * DRIVE_SYNC_BYTES, and when the drive was idle for a second.  If that fails, the blocks lost are
+ * reported once, as a deferred error (71h), to the nexus that wrote; and WRITE is refused until the
+ * host has positioned anew, so that commands already under way do not append behind the gap.
+ */
+#ifndef CAPSTAN_VTL_SCSI_DRIVE_H
+#define CAPSTAN_VTL_SCSI_DRIVE_H
+
+#include "vtl/scsi/internal.h"
+
+#define DRIVE_SYNC_BYTES (64u * 1024 * 1024)
+
+enum medium_state { MEDIUM_NONE, MEDIUM_READY, MEDIUM_HELD, MEDIUM_EJECTED, MEDIUM_FAILED };
+
+/* Since power on or LOG SELECT; what log pages 02h, 03h and 0Ch tell. */
+struct drive_counters {
+    uint64_t bytes_written, bytes_read;
+    uint64_t write_errors, read_errors;
+};
+
+struct drive {
+    unsigned number;
+    uint16_t address;    /* of its element */
+    uint64_t generation; /* of the element when it was last looked at */
+    enum medium_state medium;
+    uint16_t failure; /* MEDIUM_FAILED: additional sense code */
+    bool try_again;   /* MEDIUM_FAILED: another process has the cartridge, it may let go */
+    char barcode[CARTRIDGE_BARCODE_MAX + 1];
+    struct store *store; /* MEDIUM_READY: the open cartridge and its store */
+    struct cartridge *cartridge;
+    bool written;                    /* since it was loaded */
+    bool write_blocked;              /* blocks were lost: no WRITE until the host positions */
+    bool warned;                     /* early warning was reported since the last positioning */
+    struct scsi_nexus *writer;       /* who wrote last; compared, never followed */
+    bool deferred_pending;           /* a deferred error not yet reported ... */
+    struct scsi_nexus *deferred_for; /* ... to this nexus; NULL: to whoever comes first */
+    struct sense deferred;
+    struct drive_counters counters;
+    uint64_t total_written, total_read; /* never reset: for observers */
+};
+
+int drive_create(struct scsi_lu *lu, struct error *err);
+void drive_destroy(struct scsi_lu *lu);
+
+/* All below with lu->device held. */
+
+void drive_refresh(struct scsi_lu *lu);
+
+/* Make what is buffered durable.  False: blocks were lost, *s says what the host must be told. */
+bool drive_sync(struct scsi_lu *lu, struct sense *s);
+
+/* The same for a command: on failure its status is set to the deferred error. */
+bool drive_flush(struct scsi_lu *lu, struct scsi_task *task);
+
+/* Synchronise, close the cartridge and go to state after (EJECTED or HELD).  On failure the lost
+ * blocks are left as a deferred error, and the medium is unloaded all the same; returns false. */
+bool drive_unload(struct scsi_lu *lu, enum medium_state after);
+
+/* Whether the medium may be written at the position; else the task's status is set. */
+bool drive_may_write(struct scsi_lu *lu, struct scsi_task *task);
+
+/* What a failed call of the cartridge means to a host. */
+void drive_error(struct scsi_lu *lu, struct scsi_task *task, int rc, const struct error *err,
+                 int64_t residual);
+
+/* The host has positioned: a lost write no longer blocks writing. */
+static inline void drive_positioned(struct drive *d)
+{
+    d->write_blocked = d->warned = false;
+}
+
+/* Whether the host of the nexus must be told about lost blocks now. */
+bool drive_take_deferred(struct drive *d, const struct scsi_nexus *nexus, struct sense *s);
+
+/* Background work (lu.c): bound what is buffered. */
+bool drive_idle(struct scsi_lu *lu, bool expired);
+
+uint16_t drive_not_ready(const struct drive *d); /* additional sense code; 0: it is ready */
+
+/* commands */
+void cmd_read_block_limits(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_read(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_write(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_erase(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_rewind(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_space6(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_space16(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_locate10(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_locate16(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_read_position(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_load_unload(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_report_density(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_read_attribute(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_write_attribute(struct scsi_lu *lu, struct scsi_task *task);
+
+/* densities this drive knows */
+struct density {
+    uint8_t code, medium_type;
+    bool writable;
+    uint32_t bits_per_mm;
+    uint16_t tracks;
+    uint32_t capacity_mb; /* 10^6 bytes */
+    const char *name, *description;
+};
+const struct density *density_find(uint8_t code);
+
+/* pages (drive_pages.c) */
+#define DRIVE_MODE_PAGES 8
+#define DRIVE_LOG_PAGES  6
+extern const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES];
+extern const struct log_page drive_log_pages[DRIVE_LOG_PAGES];
+uint8_t drive_medium_type(struct scsi_lu *lu);
+uint8_t drive_device_specific(struct scsi_lu *lu);
+void drive_log_reset(struct scsi_lu *lu, uint8_t page);
+
+/* MAM counters (drive_mam.c) */
+void mam_loaded(struct drive *d);
+void mam_written(struct drive *d);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * drive_medium.c - the medium in a drive: noticing, loading, synchronising, unloading; the states
+ * are drawn in drive.h.
+ */
+#include "common/log.h"
+#include "vtl/scsi/drive.h"
+
+uint16_t drive_not_ready(const struct drive *d)
+{
+    switch (d->medium) {
+    case MEDIUM_READY:
+        return 0;
+    case MEDIUM_HELD:
+        return ASC_INITIALIZING_REQUIRED;
+    case MEDIUM_FAILED:
+        return d->failure;
+    default: /* an ejected cartridge is out of the drive's reach: st takes 3Ah for "no tape" */
+        return ASC_NO_MEDIUM;
+    }
+}
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+static bool load_refused(struct scsi_lu *lu, uint16_t code, unsigned alert, const char *why)
+{
+    struct drive *d = lu->drive;
+
+    if (d->medium != MEDIUM_FAILED) { /* not for every retry */
+        log_warning("Drive %u can't load cartridge %s: %s", d->number, d->barcode, why);
+        alert_raise(lu, alert);
+    }
+    d->medium = MEDIUM_FAILED;
+    d->failure = code;
+    return false;
+}
+
+static void drive_close(struct drive *d)
+{
+    cartridge_close(d->cartridge);
+    store_close(d->store);
+    d->cartridge = NULL;
+    d->store = NULL;
+}
+
+static bool drive_open(struct scsi_lu *lu)
+{
+    struct drive *d = lu->drive;
+    struct error err = ERROR_INIT;
+    int rc = library_cartridge_store(lu->target->library, d->barcode, &d->store, &err);
+
+    if (rc == 0)
+        rc = cartridge_open(d->store, CARTRIDGE_READ_WRITE, &d->cartridge, &err);
+    d->try_again = rc == -ERR_BUSY;
+    if (rc == 0)
+        return true;
+    drive_close(d);
+    if (rc == -ERR_BUSY)
+        return load_refused(lu, ASC_BECOMING_READY, 12, err.message);
+    return load_refused(lu, rc == -ERR_FORMAT ? ASC_INCOMPATIBLE_MEDIUM : ASC_LOAD_FAILED, 4,
+                        err.message);
+}
+
+/* Thread the cartridge that lies in the drive.  True: READY. */
+static bool drive_load(struct scsi_lu *lu)
+{
+    struct drive *d = lu->drive;
+    struct library_media media;
+
+    d->try_again = false;
+    library_barcode_media(d->barcode, &media);
+    if (media.cleaning)
+        return load_refused(lu, ASC_CLEANING_CARTRIDGE, 11, "it is a cleaning cartridge");
+    if (!drive_open(lu))
+        return false;
+    if (!density_find(cartridge_identity(d->cartridge)->density)) {
+        drive_close(d);
+        return load_refused(lu, ASC_INCOMPATIBLE_MEDIUM, 12, "this drive does not take its format");
+    }
+    d->medium = MEDIUM_READY;
+    d->written = false;
+    drive_positioned(d);
+    mam_loaded(d);
+    attention_raise(lu, ASC_MEDIUM_CHANGED, NULL);
+    return true;
+}
+
+void drive_refresh(struct scsi_lu *lu)
+{
+    struct drive *d = lu->drive;
+    struct library_element e;
+
+    if (library_element(lu->target->library, d->address, &e, NULL) != 0)
+        return;
+    if (e.generation == d->generation) {
+        if (d->medium == MEDIUM_FAILED && d->try_again)
+            drive_load(lu);
+        return;
+    }
+    d->generation = e.generation;
+    if (d->medium == MEDIUM_READY)
+        drive_unload(lu, MEDIUM_EJECTED); /* taken out behind our back: keep what was written */
+    d->medium = MEDIUM_NONE;
+    d->try_again = false;
+    memcpy(d->barcode, e.barcode, sizeof(d->barcode));
+    if (e.full)
+        drive_load(lu);
+}
+
+/* ---- synchronising --------------------------------------------------------------------------- */
+
+bool drive_sync(struct scsi_lu *lu, struct sense *s)
+{
+    struct drive *d = lu->drive;
+    struct error err = ERROR_INIT;
+    struct cartridge_position pos;
+    uint64_t lost;
+    int rc;
+
+    if (d->medium != MEDIUM_READY)
+        return true;
+    cartridge_tell(d->cartridge, &pos);
+    if (pos.unsynced == 0)
+        return true;
+    lost = pos.lba - (pos.unsynced < pos.lba ? pos.unsynced : pos.lba);
+    rc = cartridge_sync(d->cartridge, &lost, &err);
+    if (rc == 0)
+        return true;
+    log_error("Drive %u, cartridge %s: what was written from object %llu on is lost: %s", d->number,
+              d->barcode, (unsigned long long)lost, err.message);
+    d->write_blocked = true;
+    d->counters.write_errors++;
+    alert_raise(lu, 6);
+    *s = (struct sense){.key = KEY_MEDIUM_ERROR,
+                        .code = ASC_WRITE_ERROR,
+                        .deferred = true,
+                        .valid = true,
+                        .information = (int64_t)(pos.lba > lost ? pos.lba - lost : pos.unsynced),
+                        .command_specific = lost};
+    if (rc == -ERR_NO_SPACE) {
+        s->key = KEY_VOLUME_OVERFLOW;
+        s->code = ASC_END_OF_MEDIUM;
+        s->eom = true;
+    }
+    return false;
+}
+
+/* Keep the error for the nexus whose blocks were lost. */
+static void drive_defer(struct drive *d, const struct sense *s)
+{
+    if (d->deferred_pending) /* the first loss is the one to know */
+        return;
+    d->deferred = *s;
+    d->deferred_for = d->writer;
+    d->deferred_pending = true;
+}
+
+bool drive_flush(struct scsi_lu *lu, struct scsi_task *task)
+{
+    struct drive *d = lu->drive;
+    struct sense s;
+
+    if (drive_sync(lu, &s))
+        return true;
+    task_check(lu, task, &s);
+    if (d->writer != task->nexus)
+        drive_defer(d, &s);
+    return false;
+}
+
+bool drive_take_deferred(struct drive *d, const struct scsi_nexus *nexus, struct sense *s)
+{
+    if (!d->deferred_pending || (d->deferred_for && d->deferred_for != nexus))
+        return false;
+    *s = d->deferred;
+    d->deferred_pending = false;
+    return true;
+}
+
+bool drive_idle(struct scsi_lu *lu, bool expired)
+{
+    struct drive *d = lu->drive;
+    struct cartridge_position pos;
+    struct sense s;
+
+    if (d->medium != MEDIUM_READY)
+        return false;
+    cartridge_tell(d->cartridge, &pos);
+    if (pos.unsynced == 0)
+        return false;
+    if (!expired && pos.unsynced_bytes < DRIVE_SYNC_BYTES)
+        return true;
+    if (!drive_sync(lu, &s))
+        drive_defer(d, &s);
+    return false;
+}
+
+/* ---- unloading ------------------------------------------------------------------------------- */
+
+bool drive_unload(struct scsi_lu *lu, enum medium_state after)
+{
+    struct drive *d = lu->drive;
+    struct sense s;
+    bool kept = true;
+
+    if (d->medium == MEDIUM_READY) {
+        kept = drive_sync(lu, &s);
+        if (!kept)
+            drive_defer(d, &s);
+        drive_close(d);
+    }
+    if (d->medium != MEDIUM_NONE)
+        d->medium = after;
+    d->try_again = false;
+    drive_positioned(d);
+    return kept;
+}
+
+static void do_unload(struct scsi_lu *lu, struct scsi_task *task, bool hold)
+{
+    struct drive *d = lu->drive;
+    struct sense s;
+
+    if (lu_prevented(lu)) {
+        alert_raise(lu, 10);
+        task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED);
+    } else if (d->medium == MEDIUM_NONE) {
+        return; /* nothing to do is no error (SSC-5 7.3) */
+    } else if (!drive_unload(lu, hold ? MEDIUM_HELD : MEDIUM_EJECTED) &&
+               drive_take_deferred(d, task->nexus, &s)) {
+        task_check(lu, task, &s);
+    }
+}
+
+static void do_load(struct scsi_lu *lu, struct scsi_task *task, bool hold)
+{
+    struct drive *d = lu->drive;
+
+    if (d->medium == MEDIUM_NONE) {
+        task_fail(lu, task, KEY_NOT_READY, ASC_NO_MEDIUM);
+    } else if (hold) { /* drawn in, but not threaded */
+        if (d->medium == MEDIUM_EJECTED)
+            d->medium = MEDIUM_HELD;
+    } else if (d->medium == MEDIUM_READY) {
+        cartridge_rewind(d->cartridge);
+        drive_positioned(d);
+    } else if (!drive_load(lu)) {
+        task_fail(lu, task, d->failure == ASC_LOAD_FAILED ? KEY_MEDIUM_ERROR : KEY_NOT_READY,
+                  d->failure);
+    }
+}
+
+/* LOAD UNLOAD (SSC-5 7.3).  Everything is done when the status is sent, so IMMED has no effect, and
+ * there is nothing to retension. */
+void cmd_load_unload(struct scsi_lu *lu, struct scsi_task *task)
+{
+    bool load = task->cdb[4] & 0x01, eot = task->cdb[4] & 0x04, hold = task->cdb[4] & 0x08;
+
+    if (load && eot)
+        task_bad_cdb(lu, task, 4, 2);
+    else if (load)
+        do_load(lu, task, hold);
+    else
+        do_unload(lu, task, hold);
+}

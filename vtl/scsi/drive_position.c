@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * drive_position.c - REWIND, SPACE, LOCATE, READ POSITION (SSC-5 6.x, 7.x).
+ *
+ * The cartridge says where it stopped and why; here it becomes sense data.  What is buffered was
+ * synchronised before (OP_SYNC), so motion never loses blocks.
+ */
+#include "vtl/scsi/drive.h"
+
+void cmd_rewind(struct scsi_lu *lu, struct scsi_task *task)
+{
+    (void)task;
+    cartridge_rewind(lu->drive->cartridge);
+    drive_positioned(lu->drive);
+}
+
+/* ---- SPACE ----------------------------------------------------------------------------------- */
+
+enum space_code { SPACE_BLOCKS, SPACE_FILEMARKS, SPACE_SEQUENTIAL_FILEMARKS, SPACE_END_OF_DATA };
+
+/* INFORMATION is the magnitude of what was not spaced over (SSC-5 6.11). */
+static void space(struct scsi_lu *lu, struct scsi_task *task, unsigned code, int64_t count)
+{
+    struct cartridge *c = lu->drive->cartridge;
+    uint64_t wanted = count < 0 ? 0 - (uint64_t)count : (uint64_t)count, moved = 0;
+    struct error err = ERROR_INIT;
+    int rc = 0;
+
+    drive_positioned(lu->drive);
+    switch (code) {
+    case SPACE_BLOCKS:
+        rc = cartridge_space_blocks(c, count, &moved, &err);
+        break;
+    case SPACE_FILEMARKS:
+        rc = cartridge_space_filemarks(c, count, &moved, &err);
+        break;
+    case SPACE_SEQUENTIAL_FILEMARKS:
+        rc = cartridge_space_sequential_filemarks(c, count, &err);
+        break;
+    case SPACE_END_OF_DATA:
+        cartridge_locate_end(c);
+        break;
+    default: /* setmarks are obsolete */
+        task_bad_cdb(lu, task, 1, 3);
+        return;
+    }
+    if (rc != 0)
+        drive_error(lu, task, rc, &err, (int64_t)(wanted - moved));
+}
+
+void cmd_space6(struct scsi_lu *lu, struct scsi_task *task)
+{
+    space(lu, task, task->cdb[1] & 0x0f, get_be24_signed(task->cdb + 2));
+}
+
+void cmd_space16(struct scsi_lu *lu, struct scsi_task *task)
+{
+    int64_t count = (int64_t)get_be64(task->cdb + 4);
+
+    /* -2^63 has no magnitude in 63 bits, and no tape is as long. */
+    space(lu, task, task->cdb[1] & 0x0f, count == INT64_MIN ? INT64_MIN + 1 : count);
+}
+
+/* ---- LOCATE ---------------------------------------------------------------------------------- */
+
+enum destination { TO_OBJECT, TO_FILE, TO_SET, TO_END_OF_DATA };
+
+static void locate(struct scsi_lu *lu, struct scsi_task *task, enum destination to,
+                   uint32_t partition, uint64_t number)
+{
+    struct cartridge *c = lu->drive->cartridge;
+    struct error err = ERROR_INIT;
+    int rc = 0;
+
+    if (to == TO_OBJECT)
+        rc = cartridge_locate(c, partition, number, &err);
+    else if (to == TO_FILE)
+        rc = cartridge_locate_file(c, partition, number, &err);
+    else
+        cartridge_locate_end(c);
+    drive_positioned(lu->drive);
+    if (rc == -ERR_RANGE) {
+        task_bad_cdb(lu, task, task->cdb[0] == 0x2b ? 8 : 3, 7);
+    } else if (rc == -ERR_END_OF_DATA) { /* LOCATE has no INFORMATION */
+        task_fail(lu, task, KEY_BLANK_CHECK, ASC_END_OF_DATA);
+    } else if (rc != 0) {
+        drive_error(lu, task, rc, &err, 0);
+    }
+}
+
+/* The partition to go to; there is only one yet.  False, with the status set, if it is another. */
+static bool locate_partition(struct scsi_lu *lu, struct scsi_task *task, unsigned byte)
+{
+    bool change = task->cdb[1] & 0x02; /* CP */
+
+    if (change && task->cdb[byte] != 0) {
+        task_bad_cdb(lu, task, byte, 7);
+        return false;
+    }
+    return true;
+}
+
+void cmd_locate10(struct scsi_lu *lu, struct scsi_task *task)
+{
+    if (locate_partition(lu, task, 8))
+        locate(lu, task, TO_OBJECT, 0, get_be32(task->cdb + 3));
+}
+
+void cmd_locate16(struct scsi_lu *lu, struct scsi_task *task)
+{
+    unsigned type = task->cdb[1] >> 3 & 0x07;
+
+    if (type == TO_SET || type > TO_END_OF_DATA)
+        task_bad_cdb(lu, task, 1, 5);
+    else if (locate_partition(lu, task, 3))
+        locate(lu, task, type, 0, get_be64(task->cdb + 4));
+}
+
+/* ---- READ POSITION --------------------------------------------------------------------------- */
+
+enum {
+    FLAG_BOP = 0x80,
+    FLAG_EOP = 0x40,
+    FLAG_PERR = 0x02, /* short form: a number does not fit */
+    FLAG_BPEW = 0x01,
+};
+
+static unsigned position_flags(const struct cartridge_position *pos)
+{
+    return (pos->lba == 0 ? FLAG_BOP : 0u) | (pos->early_warning ? FLAG_EOP | FLAG_BPEW : 0u);
+}
+
+/* Short form (SSC-5 table 64): next object for the host, next object to go to the medium, and what
+ * lies between them in the buffer. */
+static void position_short(const struct cartridge_position *pos, struct reply *r)
+{
+    uint64_t unsynced = pos->unsynced < 0xffffff ? pos->unsynced : 0xffffff;
+    uint64_t bytes = pos->unsynced_bytes < UINT32_MAX ? pos->unsynced_bytes : UINT32_MAX;
+    bool fits = pos->lba <= UINT32_MAX;
+
+    reply_u8(r, position_flags(pos) | (fits ? 0u : FLAG_PERR));
+    reply_u8(r, pos->partition);
+    reply_be16(r, 0);
+    reply_be32(r, fits ? (uint32_t)pos->lba : 0);
+    reply_be32(r, fits ? (uint32_t)(pos->lba - pos->unsynced) : 0);
+    reply_u8(r, 0);
+    reply_be24(r, (uint32_t)unsynced);
+    reply_be32(r, (uint32_t)bytes);
+}
+
+/* Long form (SSC-5 table 66). */
+static void position_long(const struct cartridge_position *pos, struct reply *r)
+{
+    reply_u8(r, position_flags(pos));
+    reply_zero(r, 3);
+    reply_be32(r, pos->partition);
+    reply_be64(r, pos->lba);
+    reply_be64(r, pos->file);
+    reply_be64(r, 0); /* sets: obsolete */
+}
+
+/* Extended form (SSC-5 table 67). */
+static void position_extended(const struct cartridge_position *pos, struct reply *r)
+{
+    reply_u8(r, position_flags(pos));
+    reply_u8(r, pos->partition);
+    reply_be16(r, 0x1c);
+    reply_u8(r, 0);
+    reply_be24(r, pos->unsynced < 0xffffff ? (uint32_t)pos->unsynced : 0xffffff);
+    reply_be64(r, pos->lba);
+    reply_be64(r, pos->lba - pos->unsynced);
+    reply_be64(r, pos->unsynced_bytes);
+}
+
+void cmd_read_position(struct scsi_lu *lu, struct scsi_task *task)
+{
+    unsigned form = task->cdb[1] & 0x1f, parameter_length = get_be16(task->cdb + 7);
+    uint64_t allocation = form == 0x08 ? parameter_length : 64;
+    struct reply r = task_reply(task, allocation);
+    struct cartridge_position pos;
+
+    if (form != 0x08 && parameter_length != 0) { /* SSC-5 7.6: only the extended form has one */
+        task_bad_cdb(lu, task, 7, 7);
+        return;
+    }
+    cartridge_tell(lu->drive->cartridge, &pos);
+    if (form == 0x08)
+        position_extended(&pos, &r);
+    else if (form == 0x06)
+        position_long(&pos, &r);
+    else /* 00h, and 01h "vendor-specific", which is the same here */
+        position_short(&pos, &r);
+    task_replied(task, &r, allocation);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * drive_rw.c - READ, WRITE, WRITE FILEMARKS, ERASE (SSC-5 5.3, 6.4 .. 6.8).
+ *
+ * Data goes straight between the task's buffers and the cartridge.  INFORMATION is what was asked
+ * for less what was done: blocks if FIXED, else bytes; hosts compute positions from it.
+ */
+#include "vtl/scsi/drive.h"
+
+enum { BIT_FIXED = 0x01, BIT_SILI = 0x02 };
+
+/* One READ or WRITE as its CDB asks. */
+struct transfer {
+    bool fixed, sili;
+    uint32_t count; /* blocks if fixed, else 1, or 0 for an empty transfer */
+    uint32_t size;  /* of a block */
+};
+
+/* False, with the status set, if the CDB makes no sense with the present block length. */
+static bool transfer_decode(struct scsi_lu *lu, struct scsi_task *task, struct transfer *t)
+{
+    uint32_t length = get_be24(task->cdb + 2);
+
+    t->fixed = task->cdb[1] & BIT_FIXED;
+    t->sili = task->cdb[0] == 0x08 && (task->cdb[1] & BIT_SILI);
+    if (t->fixed && (lu->block_length == 0 || t->sili)) {
+        task_bad_cdb(lu, task, 1, t->sili ? 1 : 0);
+        return false;
+    }
+    t->count = t->fixed ? length : length != 0;
+    t->size = t->fixed ? lu->block_length : length;
+    if ((uint64_t)t->count * t->size > CARTRIDGE_BLOCK_MAX + 1u) {
+        task_bad_cdb(lu, task, 2,
+                     7); /* more than any transport's buffer: scsi_cdb_transfer_bound() */
+        return false;
+    }
+    return true;
+}
+
+/* What is left of the transfer after done blocks, in the unit of INFORMATION. */
+static int64_t transfer_residual(const struct transfer *t, uint32_t done)
+{
+    return t->fixed ? (int64_t)t->count - done : done ? 0 : t->size;
+}
+
+void drive_error(struct scsi_lu *lu, struct scsi_task *task, int rc, const struct error *err,
+                 int64_t residual)
+{
+    static const struct {
+        enum error_code code;
+        struct sense sense;
+    } map[] = {
+        {ERR_FILEMARK, {.key = KEY_NO_SENSE, .code = ASC_FILEMARK_DETECTED, .filemark = true}},
+        {ERR_END_OF_DATA, {.key = KEY_BLANK_CHECK, .code = ASC_END_OF_DATA}},
+        {ERR_BEGIN, {.key = KEY_NO_SENSE, .code = ASC_BEGINNING_OF_MEDIUM, .eom = true}},
+        {ERR_END_OF_TAPE, {.key = KEY_VOLUME_OVERFLOW, .code = ASC_END_OF_MEDIUM, .eom = true}},
+        {ERR_NO_SPACE, {.key = KEY_VOLUME_OVERFLOW, .code = ASC_END_OF_MEDIUM, .eom = true}},
+        {ERR_PROTECTED, {.key = KEY_DATA_PROTECT, .code = ASC_WRITE_PROTECTED}},
+        {ERR_CORRUPT, {.key = KEY_MEDIUM_ERROR, .code = ASC_READ_ERROR}},
+        {ERR_IO, {.key = KEY_MEDIUM_ERROR, .code = ASC_READ_ERROR}},
+    };
+    struct sense s = {.key = KEY_HARDWARE_ERROR, .code = ASC_INTERNAL_FAILURE};
+
+    (void)err;
+    for (size_t i = 0; i < ARRAY_LENGTH(map); i++) {
+        if (rc == -(int)map[i].code)
+            s = map[i].sense;
+    }
+    s.valid = true;
+    s.information = residual;
+    task_check(lu, task, &s);
+}
+
+/* ---- READ ------------------------------------------------------------------------------------ */
+
+static void read_failed(struct scsi_lu *lu, struct scsi_task *task, int rc, struct error *err,
+                        int64_t residual)
+{
+    if (rc == -ERR_CORRUPT || rc == -ERR_IO) {
+        lu->drive->counters.read_errors++;
+        alert_raise(lu, 5);
+    }
+    drive_error(lu, task, rc, err, residual);
+}
+
+static void incorrect_length(struct scsi_lu *lu, struct scsi_task *task, int64_t residual)
+{
+    task_check(lu, task,
+               &(struct sense){.key = KEY_NO_SENSE,
+                               .code = ASC_NONE,
+                               .ili = true,
+                               .valid = true,
+                               .information = residual});
+}
+
+/* A block's len bytes were read to offset `at` of a transfer that has room for size there. */
+static void read_account(struct scsi_lu *lu, struct scsi_task *task, size_t at, uint32_t moved)
+{
+    task->in_want = at + moved;
+    task->in_len = task->in_want < task->in_size ? (size_t)task->in_want : task->in_size;
+    lu->drive->counters.bytes_read += moved;
+    lu->drive->total_read += moved;
+}
+
+/* FIXED=0: one block, whatever its length. */
+static void read_variable(struct scsi_lu *lu, struct scsi_task *task, const struct transfer *t)
+{
+    size_t room = t->size < task->in_size ? t->size : task->in_size;
+    struct error err = ERROR_INIT;
+    uint32_t len = 0;
+    int rc = cartridge_read(lu->drive->cartridge, task->in, room, &len, &err);
+
+    if (rc != 0 && rc != -ERR_LENGTH) {
+        read_failed(lu, task, rc, &err, t->size);
+        return;
+    }
+    read_account(lu, task, 0, len < t->size ? len : t->size);
+    /* SSC-5 6.4: SILI hides a short block; a long one only if no block length is set. */
+    if ((len < t->size && !t->sili) || (len > t->size && (!t->sili || lu->block_length != 0)))
+        incorrect_length(lu, task, (int64_t)t->size - len);
+}
+
+/* FIXED=1: as many blocks of the set length as come; the first that is otherwise ends it, and it is
+ * neither counted nor handed over. */
+static void read_fixed(struct scsi_lu *lu, struct scsi_task *task, const struct transfer *t)
+{
+    for (uint32_t done = 0; done < t->count; done++) {
+        size_t at = (size_t)done * t->size, left = at < task->in_size ? task->in_size - at : 0;
+        size_t room = left < t->size ? left : t->size;
+        struct error err = ERROR_INIT;
+        uint32_t len = 0;
+        int rc =
+            cartridge_read(lu->drive->cartridge, room ? task->in + at : NULL, room, &len, &err);
+
+        if (rc != 0 && rc != -ERR_LENGTH) {
+            read_failed(lu, task, rc, &err, transfer_residual(t, done));
+            return;
+        }
+        if (len != t->size) {
+            incorrect_length(lu, task, transfer_residual(t, done));
+            return;
+        }
+        read_account(lu, task, at, len);
+    }
+}
+
+void cmd_read(struct scsi_lu *lu, struct scsi_task *task)
+{
+    struct transfer t;
+
+    if (!transfer_decode(lu, task, &t) || t.count == 0)
+        return;
+    if (t.fixed)
+        read_fixed(lu, task, &t);
+    else
+        read_variable(lu, task, &t);
+}
+
+/* ---- WRITE ----------------------------------------------------------------------------------- */
+
+bool drive_may_write(struct scsi_lu *lu, struct scsi_task *task)
+{
+    struct drive *d = lu->drive;
+    const struct cartridge_identity *id = cartridge_identity(d->cartridge);
+    const uint8_t *control = mode_page_values(lu, 0x0a, 0);
+    struct cartridge_position pos;
+    uint16_t code = 0;
+
+    cartridge_tell(d->cartridge, &pos);
+    if (cartridge_protected(d->cartridge) || !density_find(id->density)->writable)
+        code = ASC_WRITE_PROTECTED;
+    else if (control[4] & 0x08) /* SWP, software write protect */
+        code = ASC_WRITE_PROTECTED | 2;
+    else if (id->worm && pos.lba < pos.eod_lba)
+        code = ASC_WORM_OVERWRITE;
+    if (code) {
+        if (code == ASC_WRITE_PROTECTED)
+            alert_raise(lu, 9);
+        task_fail(lu, task, KEY_DATA_PROTECT, code);
+        return false;
+    }
+    if (d->write_blocked) { /* see drive.h: nothing may be appended behind a gap */
+        task_fail(lu, task, KEY_MEDIUM_ERROR, ASC_WRITE_ERROR);
+        return false;
+    }
+    d->writer = task->nexus;
+    if (!d->written)
+        mam_written(d);
+    d->written = true;
+    return true;
+}
+
+static void write_failed(struct scsi_lu *lu, struct scsi_task *task, int rc, struct error *err,
+                         int64_t residual)
+{
+    struct sense s = {
+        .key = KEY_MEDIUM_ERROR, .code = ASC_WRITE_ERROR, .valid = true, .information = residual};
+
+    if (rc == -ERR_IO) {
+        lu->drive->counters.write_errors++;
+        lu->drive->write_blocked = true;
+        alert_raise(lu, 6);
+        task_check(lu, task, &s);
+        return;
+    }
+    drive_error(lu, task, rc, err, residual);
+}
+
+/* Behind early warning each WRITE that succeeds says so (SSC-5 6.8, SEW=1): NO SENSE, EOM, nothing
+ * left over.  At the first, what is buffered is brought to the medium. */
+static void write_warn(struct scsi_lu *lu, struct scsi_task *task)
+{
+    if (!lu->drive->warned && !drive_flush(lu, task))
+        return;
+    lu->drive->warned = true;
+    task_check(lu, task,
+               &(struct sense){.key = KEY_NO_SENSE,
+                               .code = ASC_END_OF_MEDIUM,
+                               .eom = true,
+                               .valid = true,
+                               .information = 0});
+}
+
+/* Status of a WRITE or WRITE FILEMARKS that the cartridge has taken. */
+static void write_end(struct scsi_lu *lu, struct scsi_task *task, bool sync, bool early_warning)
+{
+    if (sync && !drive_flush(lu, task))
+        return;
+    if (early_warning)
+        write_warn(lu, task);
+}
+
+void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
+{
+    struct drive *d = lu->drive;
+    bool early_warning = false;
+    struct transfer t;
+
+    if (!transfer_decode(lu, task, &t))
+        return;
+    task->out_want = (uint64_t)t.count * t.size;
+    if (task->out_len < task->out_want) { /* half a block is worse than none */
+        task_bad_cdb(lu, task, 2, 7);
+        return;
+    }
+    if (t.count == 0 || !drive_may_write(lu, task))
+        return;
+    for (uint32_t done = 0; done < t.count; done++) {
+        struct error err = ERROR_INIT;
+        bool ew = false;
+        int rc =
+            cartridge_write(d->cartridge, task->out + (size_t)done * t.size, t.size, &ew, &err);
+
+        if (rc != 0) {
+            write_failed(lu, task, rc, &err, transfer_residual(&t, done));
+            return;
+        }
+        early_warning = early_warning || ew;
+        d->counters.bytes_written += t.size;
+        d->total_written += t.size;
+    }
+    write_end(lu, task, !lu->buffered, early_warning);
+}
+
+/* ---- WRITE FILEMARKS ------------------------------------------------------------------------- */
+
+/* IMMED=0 synchronises, with no filemarks too (SSC-5 6.9). */
+void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
+{
+    uint32_t count = get_be24(task->cdb + 2);
+    bool immed = task->cdb[1] & 0x01, early_warning = false;
+    struct error err = ERROR_INIT;
+    int rc;
+
+    if (immed && !lu->buffered) {
+        task_bad_cdb(lu, task, 1, 0);
+        return;
+    }
+    if (count != 0) {
+        if (!drive_may_write(lu, task))
+            return;
+        rc = cartridge_write_filemarks(lu->drive->cartridge, count, &early_warning, &err);
+        if (rc != 0) {
+            write_failed(lu, task, rc, &err, count);
+            return;
+        }
+    }
+    write_end(lu, task, !immed, early_warning);
+}
+
+/* ---- ERASE ----------------------------------------------------------------------------------- */
+
+/* Short and long do the same here: nothing behind the position can be read any more. */
+void cmd_erase(struct scsi_lu *lu, struct scsi_task *task)
+{
+    struct error err = ERROR_INIT;
+    int rc;
+
+    if (!drive_may_write(lu, task))
+        return;
+    rc = cartridge_erase(lu->drive->cartridge, &err);
+    if (rc != 0)
+        write_failed(lu, task, rc, &err, 0);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inquiry.c - INQUIRY (SPC-5 6.6) and REPORT LUNS (6.33): who is there. */
+#include "vtl/scsi/internal.h"
+
+enum { NO_DEVICE = 0x7f /* peripheral qualifier 3, type 1Fh */ };
+
+/* Standard data, 96 bytes (SPC-5 6.6.2). */
+static void standard_inquiry(struct reply *r, uint8_t type, const struct personality *p)
+{
+    reply_u8(r, type);
+    reply_u8(r, 0x80); /* removable medium */
+    reply_u8(r, 0x06); /* SPC-4 */
+    reply_u8(r, 0x12); /* HISUP, response data format 2 */
+    reply_u8(r, 0);    /* additional length, below */
+    reply_u8(r, 0);
+    reply_u8(r, 0);
+    reply_u8(r, 0x02); /* CMDQUE */
+    reply_text(r, p->vendor, 8);
+    reply_text(r, p->product, 16);
+    reply_text(r, p->revision, 4);
+    reply_zero(r, 58 - r->len);
+    for (size_t i = 0; i < ARRAY_LENGTH(p->versions); i++)
+        reply_be16(r, p->versions[i]);
+    reply_zero(r, 96 - r->len);
+    reply_patch(r, 4, 96 - 5, 1);
+}
+
+static void vpd_inquiry(struct scsi_lu *lu, struct scsi_task *task, struct reply *r)
+{
+    uint8_t code = task->cdb[2];
+
+    for (size_t i = 0; i < lu->kind->vpd_page_count; i++) {
+        if (lu->kind->vpd_pages[i].code != code)
+            continue;
+        reply_u8(r, lu->kind->personality->type);
+        reply_u8(r, code);
+        reply_be16(r, 0); /* page length, below */
+        lu->kind->vpd_pages[i].build(lu, r);
+        reply_patch(r, 2, r->len - 4, 2);
+        return;
+    }
+    task_bad_cdb(lu, task, 2, 7);
+}
+
+void cmd_inquiry(struct scsi_lu *lu, struct scsi_task *task)
+{
+    unsigned allocation = get_be16(task->cdb + 3);
+    struct reply r = task_reply(task, allocation);
+
+    if (task->cdb[1] & 1)
+        vpd_inquiry(lu, task, &r);
+    else if (task->cdb[2])
+        task_bad_cdb(lu, task, 2, 7); /* a page code without EVPD */
+    else
+        standard_inquiry(&r, lu->kind->personality->type, lu->kind->personality);
+    if (task->status == SCSI_GOOD)
+        task_replied(task, &r, allocation);
+}
+
+void inquiry_no_lu(struct scsi_lu *lu, struct scsi_task *task)
+{
+    unsigned allocation = get_be16(task->cdb + 3);
+    struct reply r = task_reply(task, allocation);
+
+    if (task->cdb[1] || task->cdb[2]) {
+        task_bad_cdb(lu, task, 1, 0);
+        return;
+    }
+    standard_inquiry(&r, NO_DEVICE, lu->kind->personality);
+    task_replied(task, &r, allocation);
+}
+
+/* ---- REPORT LUNS ----------------------------------------------------------------------------- */
+
+void report_luns_any(struct scsi_target *target, struct scsi_lu *lu, struct scsi_task *task)
+{
+    uint32_t allocation = get_be32(task->cdb + 6);
+    struct reply r = task_reply(task, allocation);
+    unsigned count;
+
+    if (task->cdb[2] > 2) { /* 10h..12h: administrative and subsidiary units: we have none */
+        task_bad_cdb(lu, task, 2, 7);
+        return;
+    }
+    count = task->cdb[2] == 1 ? 0 : target->lu_count; /* 1: well-known units only */
+    reply_be32(&r, count * 8);
+    reply_be32(&r, 0);
+    for (unsigned i = 0; i < count; i++) {
+        reply_be16(&r, i); /* peripheral device addressing: LUN < 256 */
+        reply_zero(&r, 6);
+    }
+    task_replied(task, &r, allocation);
+}
+
+void cmd_report_luns(struct scsi_lu *lu, struct scsi_task *task)
+{
+    report_luns_any(lu->target, lu, task);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * internal.h - what the files of vtl/scsi share: logical units, nexuses, opcode tables.
+ *
+ * A task's way: scsi_target_submit() finds the logical unit and appends the task to its queue
+ * (lu.c); the unit's thread takes it, and dispatch.c checks unit attentions, reservations, the CDB
+ * and the medium as the opcode's row says, and calls its handler; lu.c calls done.
+ *
+ * Locks, in this order (a holder of a later one takes no earlier one):
+ *   1. lu->device    held while a command of the unit runs: medium, mode pages, counters.  The
+ *                    changer, holding its own, takes a drive's to unload it; never the reverse.
+ *   2. target->lock  nexuses: unit attentions, reservations, prevent flags.
+ *   3. lu->lock      the queue, what runs, the published state.
+ * The library's lock lies inside of all of them.
+ */
+#ifndef CAPSTAN_VTL_SCSI_INTERNAL_H
+#define CAPSTAN_VTL_SCSI_INTERNAL_H
+
+#include <pthread.h>
+
+#include "common/bytes.h"
+#include "common/checked.h"
+#include "common/cleanup.h"
+#include "vtl/scsi/reply.h"
+#include "vtl/scsi/scsi.h"
+#include "vtl/scsi/sense.h"
+
+#define NEXUS_ATTENTIONS_MAX 8
+#define LU_QUEUE_MAX         4096
+#define SERIAL_MAX           16
+
+struct scsi_lu;
+struct drive;
+struct changer;
+
+/* ---- opcodes --------------------------------------------------------------------------------- */
+
+enum opcode_flag {
+    OP_NO_ATTENTION = 1 << 0, /* runs in spite of a unit attention, which stays (SPC-5 5.1) */
+    OP_SHARED = 1 << 1, /* runs in spite of another's RESERVE (SPC-2 table 9, SSC-2 table 5) */
+    OP_MEDIUM = 1 << 2, /* needs a loaded medium */
+    OP_SYNC = 1 << 3,   /* synchronises buffered writes first (SSC-5 4.2.16) */
+};
+
+#define NO_SERVICE_ACTION (-1)
+
+/* One command: its row answers REPORT SUPPORTED OPERATION CODES and checks the CDB. */
+struct opcode {
+    uint8_t code;
+    int16_t service_action; /* in byte 1 bits 4..0 */
+    uint8_t length;         /* of the CDB */
+    unsigned flags;
+    const char *name;
+    uint8_t usage[16]; /* CDB usage data (SPC-5 6.36.3) from byte 1 on: the bits that we look at */
+    uint16_t seconds;  /* recommended command time-out; a tenth of it is the nominal time */
+    void (*run)(struct scsi_lu *lu, struct scsi_task *task);
+};
+
+const struct opcode *opcode_find(const struct scsi_lu *lu, const uint8_t *cdb);
+bool opcode_has_actions(const struct scsi_lu *lu, uint8_t code);
+
+/* ---- kinds of logical unit ------------------------------------------------------------------- */
+
+/* A mode page: default and changeable bits are part of the page's state (mode.c). */
+struct mode_page {
+    uint8_t code, subcode;
+    uint8_t size;              /* whole page with its header */
+    const uint8_t *initial;    /* size bytes, header included */
+    const uint8_t *changeable; /* size bytes: bits that MODE SELECT may change; NULL: none */
+    /* Fill in what is not a constant (may be NULL). */
+    void (*refresh)(struct scsi_lu *lu, uint8_t *page);
+};
+
+#define MODE_PAGES_MAX 16
+#define MODE_PAGE_MAX  64
+
+struct log_page {
+    uint8_t code;
+    void (*build)(struct scsi_lu *lu, struct scsi_task *task, struct reply *r);
+};
+
+struct vpd_page {
+    uint8_t code;
+    void (*build)(struct scsi_lu *lu, struct reply *r);
+};
+
+/* What a unit says it is: exactly what a supported model says, for software that looks it up. */
+struct personality {
+    uint8_t type; /* PERIPHERAL DEVICE TYPE */
+    const char *vendor, *product, *revision;
+    uint16_t versions[8]; /* VERSION DESCRIPTORs, 0 ends */
+};
+
+struct lu_kind {
+    const struct personality *personality;
+    const struct opcode *opcodes;
+    size_t opcode_count;
+    const struct mode_page *mode_pages;
+    size_t mode_page_count;
+    const struct log_page *log_pages;
+    size_t log_page_count;
+    const struct vpd_page *vpd_pages;
+    size_t vpd_page_count;
+    /* All with lu->device held. */
+    void (*refresh)(struct scsi_lu *lu); /* see what happened in the library */
+    /* false, with the task's status set: the command must not run (deferred error, no medium). */
+    bool (*admit)(struct scsi_lu *lu, struct scsi_task *task, const struct opcode *op);
+    bool (*sense)(struct scsi_lu *lu, struct scsi_nexus *nexus, struct sense *s); /* not ready? */
+    void (*publish)(struct scsi_lu *lu); /* copy the state for observers; with lu->lock held too */
+    bool (*idle)(struct scsi_lu *lu, bool expired); /* background work; true: some is left */
+    void (*reset)(struct scsi_lu *lu);
+    void (*forget)(struct scsi_lu *lu, const struct scsi_nexus *nexus); /* it goes */
+    void (*log_reset)(struct scsi_lu *lu, uint8_t page);                /* page 0: all */
+    /* MODE parameter header; both NULL: no block descriptor either. */
+    uint8_t (*medium_type)(struct scsi_lu *lu);
+    uint8_t (*device_specific)(struct scsi_lu *lu);
+};
+
+/* ---- logical units --------------------------------------------------------------------------- */
+
+/*
+ * One queue, one thread.  A task is in exactly one of: the queue; running; done.
+ *
+ *   submit -> queued -> running -> done(status)
+ *                |         +-----> done(TASK ABORTED)   the abort waits for it
+ *                +---------------> done(TASK ABORTED)   never ran
+ */
+struct scsi_lu {
+    struct scsi_target *target;
+    unsigned lun;
+    const struct lu_kind *kind;
+    char serial[SERIAL_MAX];
+    uint64_t naa; /* NAA 3h, locally assigned: of the unit; the port's is in the target */
+
+    pthread_mutex_t device;
+    uint8_t mode[MODE_PAGES_MAX][MODE_PAGE_MAX]; /* current values, by row of kind->mode_pages */
+    uint32_t block_length;                       /* of the block descriptor; 0: variable */
+    uint8_t density;                             /* as MODE SELECT set it; 0: the medium's */
+    bool buffered;
+    struct drive *drive; /* one of the two is set */
+    struct changer *changer;
+
+    struct scsi_nexus *reserved_by; /* RESERVE(6/10); target->lock */
+
+    pthread_mutex_t lock;
+    pthread_cond_t wake;     /* for the thread: work, stop */
+    pthread_cond_t finished; /* a task was done */
+    struct scsi_task *head, **tail;
+    unsigned queued;
+    struct scsi_task *running;
+    bool stop;
+    bool needs_idle;
+    struct scsi_drive_state state; /* published by drives */
+    pthread_t thread;
+    bool started;
+};
+
+struct scsi_target {
+    struct library *library;
+    uint64_t port_naa;
+    struct scsi_lu *lus;
+    unsigned lu_count;
+    pthread_mutex_t lock;
+    struct scsi_nexus *nexuses;
+};
+
+/* What a logical unit holds for one nexus. */
+struct nexus_lu {
+    uint16_t attention[NEXUS_ATTENTIONS_MAX]; /* oldest first, no code twice */
+    unsigned attentions;
+    bool prevents;   /* PREVENT ALLOW MEDIUM REMOVAL */
+    uint64_t alerts; /* TapeAlert flags not yet read, bit n-1 for flag n */
+};
+
+struct scsi_nexus {
+    struct scsi_target *target;
+    char *name;
+    struct scsi_nexus *next;
+    struct nexus_lu lu[]; /* by lun */
+};
+
+/* ---- lu.c ------------------------------------------------------------------------------------ */
+
+int lu_start(struct scsi_lu *lu, struct error *err);
+void lu_stop(struct scsi_lu *lu);
+void lu_submit(struct scsi_lu *lu, struct scsi_task *task);
+
+/* Abort the tasks for which match is true, queued or running, and wait until each is done;
+ * returns how many there were. */
+unsigned lu_abort(struct scsi_lu *lu, bool (*match)(const struct scsi_task *task, const void *ctx),
+                  const void *ctx);
+
+/* The unit of a LUN as on the wire (SAM-6 4.7), or NULL. */
+struct scsi_lu *target_lu(struct scsi_target *target, const uint8_t lun[8]);
+
+/* ---- dispatch.c ------------------------------------------------------------------------------ */
+
+void dispatch(struct scsi_lu *lu, struct scsi_task *task);
+void dispatch_no_lu(struct scsi_lu *lu, struct scsi_task *task);
+
+/* ---- task.c: what handlers answer with ------------------------------------------------------- */
+
+void task_check(struct scsi_lu *lu, struct scsi_task *task, const struct sense *s);
+void task_fail(struct scsi_lu *lu, struct scsi_task *task, enum sense_key key, uint16_t code);
+/* ILLEGAL REQUEST, invalid field in the CDB or in the parameter list; bit -1: the whole byte. */
+void task_bad_cdb(struct scsi_lu *lu, struct scsi_task *task, unsigned byte, int bit);
+void task_bad_list(struct scsi_lu *lu, struct scsi_task *task, unsigned byte, int bit);
+/* Parameter data: begin with the allocation length, build, end. */
+struct reply task_reply(struct scsi_task *task, uint64_t allocation);
+void task_replied(struct scsi_task *task, const struct reply *r, uint64_t allocation);
+/* The parameter list of want bytes is there (else false, with the task's status set). */
+bool task_list(struct scsi_lu *lu, struct scsi_task *task, size_t want);
+
+/* ---- nexus.c --------------------------------------------------------------------------------- */
+
+/* A unit attention for every nexus but `except` (may be NULL). */
+void attention_raise(struct scsi_lu *lu, uint16_t code, const struct scsi_nexus *except);
+bool attention_take(struct scsi_lu *lu, struct scsi_nexus *nexus, bool resets_only, uint16_t *code);
+bool nexus_conflicts(struct scsi_lu *lu, const struct scsi_nexus *nexus);
+bool lu_prevented(struct scsi_lu *lu);
+void alert_raise(struct scsi_lu *lu, unsigned flag); /* TapeAlert flag 1..64 */
+uint64_t alert_take(struct scsi_lu *lu, struct scsi_nexus *nexus);
+bool alert_supported(unsigned flag);
+void nexus_reset(struct scsi_lu *lu); /* reservations, prevent flags and attentions go */
+
+/* ---- commands of both kinds ------------------------------------------------------------------ */
+
+void cmd_test_unit_ready(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_request_sense(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_inquiry(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_report_luns(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_report_opcodes(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_report_tmfs(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_reserve(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_release(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_prevent_allow(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_mode_sense(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_mode_select(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_log_sense(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_log_select(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_send_diagnostic(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_read_buffer(struct scsi_lu *lu, struct scsi_task *task);
+
+void inquiry_no_lu(struct scsi_lu *lu, struct scsi_task *task);
+void report_luns_any(struct scsi_target *target, struct scsi_lu *lu, struct scsi_task *task);
+
+/* T10 vendor designator of a unit: vendor, product, serial (VPD 83h, READ ELEMENT STATUS). */
+void reply_t10_designator(struct reply *r, const struct scsi_lu *lu);
+
+/* One parameter of a log page, if the CDB's parameter pointer lets it through. */
+void log_value(struct reply *r, const struct scsi_task *task, unsigned code, uint64_t value,
+               unsigned bytes);
+
+void log_tape_alert(struct scsi_lu *lu, struct scsi_task *task, struct reply *r);
+
+uint8_t lu_density(struct scsi_lu *lu); /* DENSITY CODE of the block descriptor */
+void mode_reset(struct scsi_lu *lu);
+/* The current values of a page, or NULL. */
+uint8_t *mode_page_values(struct scsi_lu *lu, uint8_t code, uint8_t subcode);
+bool lu_descriptor_sense(struct scsi_lu *lu);
+
+extern const struct lu_kind drive_kind, changer_kind;
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sense.h - sense data: what went wrong, and how far the command came.
+ *
+ * struct sense is the meaning; sense_encode() puts it into the fixed (70h/71h) or the descriptor
+ * (72h/73h) format of SPC-5 section 4.4.  Stream commands count on INFORMATION, FILEMARK, EOM and
+ * ILI being exactly right: hosts compute file and block numbers from them.
+ */
+#ifndef CAPSTAN_VTL_SCSI_SENSE_H
+#define CAPSTAN_VTL_SCSI_SENSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum sense_key { /* SPC-5 table 48 */
+                 KEY_NO_SENSE = 0x0,
+                 KEY_RECOVERED_ERROR = 0x1,
+                 KEY_NOT_READY = 0x2,
+                 KEY_MEDIUM_ERROR = 0x3,
+                 KEY_HARDWARE_ERROR = 0x4,
+                 KEY_ILLEGAL_REQUEST = 0x5,
+                 KEY_UNIT_ATTENTION = 0x6,
+                 KEY_DATA_PROTECT = 0x7,
+                 KEY_BLANK_CHECK = 0x8,
+                 KEY_ABORTED_COMMAND = 0xb,
+                 KEY_VOLUME_OVERFLOW = 0xd,
+};
+
+enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
+                  ASC_NONE = 0x0000,
+                  ASC_FILEMARK_DETECTED = 0x0001,
+                  ASC_END_OF_MEDIUM = 0x0002,
+                  ASC_BEGINNING_OF_MEDIUM = 0x0004,
+                  ASC_END_OF_DATA = 0x0005,
+                  ASC_BECOMING_READY = 0x0401,
+                  ASC_INITIALIZING_REQUIRED = 0x0402,
+                  ASC_WRITE_ERROR = 0x0c00,
+                  ASC_READ_ERROR = 0x1100,
+                  ASC_LIST_LENGTH_ERROR = 0x1a00,
+                  ASC_INVALID_OPCODE = 0x2000,
+                  ASC_INVALID_ELEMENT = 0x2101,
+                  ASC_INVALID_FIELD_IN_CDB = 0x2400,
+                  ASC_NO_LOGICAL_UNIT = 0x2500,
+                  ASC_INVALID_FIELD_IN_LIST = 0x2600,
+                  ASC_WRITE_PROTECTED = 0x2700,
+                  ASC_MEDIUM_CHANGED = 0x2800,
+                  ASC_IMPORT_EXPORT_ACCESSED = 0x2801,
+                  ASC_POWER_ON = 0x2900,
+                  ASC_DEVICE_RESET = 0x2903,
+                  ASC_MODE_CHANGED = 0x2a01,
+                  ASC_LOG_CHANGED = 0x2a02,
+                  ASC_INCOMPATIBLE_MEDIUM = 0x3000,
+                  ASC_CLEANING_CARTRIDGE = 0x3003,
+                  ASC_WORM_OVERWRITE = 0x300c,
+                  ASC_SAVING_NOT_SUPPORTED = 0x3900,
+                  ASC_NO_MEDIUM = 0x3a00,
+                  ASC_DESTINATION_FULL = 0x3b0d,
+                  ASC_SOURCE_EMPTY = 0x3b0e,
+                  ASC_INTERNAL_FAILURE = 0x4400,
+                  ASC_LOAD_FAILED = 0x5300,
+                  ASC_REMOVAL_PREVENTED = 0x5302,
+};
+
+struct sense {
+    enum sense_key key;
+    uint16_t code;
+    bool deferred;               /* of an earlier command: 71h/73h */
+    bool valid;                  /* information is meaningful */
+    bool filemark, eom, ili;     /* stream commands */
+    int64_t information;         /* negative: two's complement */
+    uint64_t command_specific;   /* SSC-5: nothing; ours in deferred errors: first lost address */
+    bool field_valid, field_cdb; /* sense-key specific field pointer: into the CDB, else the list */
+    uint16_t field;              /* byte */
+    int8_t field_bit;            /* most significant bit in error, -1: the whole byte */
+};
+
+#define SENSE_ENCODED_MAX 64
+
+/* Put s into buf, in descriptor format or fixed; returns the length. */
+size_t sense_encode(const struct sense *s, bool descriptor, uint8_t buf[SENSE_ENCODED_MAX]);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target.c - a target's logical units: making them, finding them by LUN, task management. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vtl/scsi/changer.h"
+#include "vtl/scsi/drive.h"
+#include "vtl/scsi/internal.h"
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+/* NAA 3h (locally assigned, SPC-5 7.7.6.6.4): 60 bits that depend on nothing but the serial number,
+ * so they are the same after every start, and differ between libraries.  FNV-1a 64. */
+static uint64_t naa_of(const char *kind, const char *serial)
+{
+    const char *const parts[] = {"capstan", kind, serial};
+    uint64_t hash = 0xcbf29ce484222325;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
+        for (const char *p = parts[i];; p++) {
+            hash = (hash ^ (uint8_t)*p) * 0x100000001b3;
+            if (!*p)
+                break;
+        }
+    }
+    return (hash >> 4) | (uint64_t)3 << 60;
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+static int lu_init(struct scsi_target *target, unsigned lun, struct error *err)
+{
+    struct scsi_lu *lu = &target->lus[lun];
+    const char *serial = library_geometry(target->library)->serial;
+    pthread_condattr_t monotonic;
+
+    lu->target = target;
+    lu->lun = lun;
+    lu->kind = lun == 0 ? &changer_kind : &drive_kind;
+    if (lun == 0)
+        snprintf(lu->serial, sizeof(lu->serial), "%.10s", serial);
+    else
+        snprintf(lu->serial, sizeof(lu->serial), "%.10s%02X", serial, lun & 0xff);
+    lu->naa = naa_of(lu->kind->personality->product, lu->serial);
+    lu->tail = &lu->head;
+    pthread_mutex_init(&lu->device, NULL);
+    pthread_mutex_init(&lu->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&lu->wake, &monotonic);
+    pthread_cond_init(&lu->finished, NULL);
+    pthread_condattr_destroy(&monotonic);
+    mode_reset(lu);
+    return lun == 0 ? changer_create(lu, err) : drive_create(lu, err);
+}
+
+static void lu_free(struct scsi_lu *lu)
+{
+    if (!lu->target)
+        return;
+    changer_destroy(lu);
+    drive_destroy(lu);
+    pthread_cond_destroy(&lu->wake);
+    pthread_cond_destroy(&lu->finished);
+    pthread_mutex_destroy(&lu->lock);
+    pthread_mutex_destroy(&lu->device);
+}
+
+int scsi_target_create(struct library *lib, struct scsi_target **out, struct error *err)
+{
+    unsigned count = 1 + library_geometry(lib)->drives;
+    struct scsi_target *target = calloc(1, sizeof(*target));
+    int rc = 0;
+
+    if (!target || !(target->lus = calloc(count, sizeof(*target->lus)))) {
+        free(target);
+        return error_set(err, ERR_NO_MEMORY, "There is no memory for %u logical units", count);
+    }
+    target->library = lib;
+    target->lu_count = count;
+    target->port_naa = naa_of("port", library_geometry(lib)->serial);
+    pthread_mutex_init(&target->lock, NULL);
+    for (unsigned i = 0; rc == 0 && i < count; i++)
+        rc = lu_init(target, i, err);
+    for (unsigned i = 0; rc == 0 && i < count; i++)
+        rc = lu_start(&target->lus[i], err);
+    if (rc != 0) {
+        scsi_target_destroy(target);
+        return rc;
+    }
+    *out = target;
+    return 0;
+}
+
+void scsi_target_destroy(struct scsi_target *target)
+{
+    if (!target)
+        return;
+    for (unsigned i = 0; i < target->lu_count; i++) {
+        if (target->lus[i].target)
+            lu_stop(&target->lus[i]);
+    }
+    for (unsigned i = 0; i < target->lu_count; i++)
+        lu_free(&target->lus[i]);
+    pthread_mutex_destroy(&target->lock);
+    free(target->lus);
+    free(target);
+}
+
+unsigned scsi_target_lun_count(const struct scsi_target *target)
+{
+    return target->lu_count;
+}
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+/* Single-level LUNs only: peripheral addressing with bus 0, or flat space (SAM-6 4.7.4). */
+struct scsi_lu *target_lu(struct scsi_target *target, const uint8_t lun[8])
+{
+    static const uint8_t zeros[6];
+    unsigned method = lun[0] >> 6, number;
+
+    if (memcmp(lun + 2, zeros, sizeof(zeros)) != 0)
+        return NULL;
+    if (method == 0 && lun[0] == 0)
+        number = lun[1];
+    else if (method == 1)
+        number = (lun[0] & 0x3fu) << 8 | lun[1];
+    else
+        return NULL;
+    return number < target->lu_count ? &target->lus[number] : NULL;
+}
+
+void scsi_target_submit(struct scsi_target *target, struct scsi_task *task)
+{
+    struct scsi_lu *lu = target_lu(target, task->lun);
+
+    task->next = NULL;
+    task->aborted = false;
+    task->no_lu = lu == NULL;
+    task->status = SCSI_GOOD;
+    task->sense_len = task->in_len = 0;
+    task->in_want = task->out_want = 0;
+    if (task->cdb_len > SCSI_CDB_MAX)
+        task->cdb_len = SCSI_CDB_MAX;
+    memset(task->cdb + task->cdb_len, 0, SCSI_CDB_MAX - task->cdb_len);
+    lu_submit(lu ? lu : &target->lus[0], task);
+}
+
+/* ---- task management (SAM-6 clause 7) -------------------------------------------------------- */
+
+struct abort_one {
+    const struct scsi_nexus *nexus;
+    uint64_t tag;
+};
+
+static bool is_task(const struct scsi_task *task, const void *ctx)
+{
+    const struct abort_one *one = ctx;
+
+    return !task->no_lu && task->nexus == one->nexus && task->tag == one->tag;
+}
+
+static bool is_of_nexus(const struct scsi_task *task, const void *nexus)
+{
+    return !task->no_lu && task->nexus == nexus;
+}
+
+static bool is_of_lu(const struct scsi_task *task, const void *ctx)
+{
+    (void)ctx;
+    return !task->no_lu;
+}
+
+static void lu_reset(struct scsi_lu *lu)
+{
+    lu_abort(lu, is_of_lu, NULL);
+    nexus_reset(lu);
+    pthread_mutex_lock(&lu->device);
+    mode_reset(lu);
+    if (lu->kind->reset)
+        lu->kind->reset(lu);
+    pthread_mutex_unlock(&lu->device);
+}
+
+enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_nexus *nexus,
+                                        enum scsi_tmf function, const uint8_t lun[8], uint64_t tag)
+{
+    const struct abort_one one = {nexus, tag};
+    struct scsi_lu *lu;
+
+    if (function == SCSI_TMF_TARGET_RESET) {
+        for (unsigned i = 0; i < target->lu_count; i++)
+            lu_reset(&target->lus[i]);
+        return SCSI_TMF_COMPLETE;
+    }
+    lu = target_lu(target, lun);
+    if (!lu)
+        return SCSI_TMF_NO_LUN;
+    switch (function) {
+    case SCSI_TMF_ABORT_TASK:
+        return lu_abort(lu, is_task, &one) ? SCSI_TMF_COMPLETE : SCSI_TMF_NO_TASK;
+    case SCSI_TMF_ABORT_TASK_SET:
+        lu_abort(lu, is_of_nexus, nexus);
+        return SCSI_TMF_COMPLETE;
+    case SCSI_TMF_CLEAR_TASK_SET:
+        lu_abort(lu, is_of_lu, NULL);
+        return SCSI_TMF_COMPLETE;
+    case SCSI_TMF_LUN_RESET:
+        lu_reset(lu);
+        return SCSI_TMF_COMPLETE;
+    default:
+        return SCSI_TMF_REJECTED;
+    }
+}
+
+/* ---- bounds for transports ------------------------------------------------------------------- */
+
+/* Where a CDB says how many bytes it moves. */
+static const struct transfer_field {
+    uint8_t opcode, offset, width;
+    uint32_t max;
+} transfer_fields[] = {
+    {0x03, 4, 1, 65536}, {0x05, 0, 0, 32},     {0x08, 2, 3, 1u << 24}, {0x0a, 2, 3, 1u << 24},
+    {0x12, 3, 2, 65536}, {0x15, 4, 1, 65536},  {0x1a, 4, 1, 65536},    {0x1d, 3, 2, 65536},
+    {0x16, 3, 2, 65536}, {0x34, 0, 0, 64},     {0x3c, 6, 3, 65536},    {0x44, 7, 2, 65536},
+    {0x4c, 7, 2, 65536}, {0x4d, 7, 2, 65536},  {0x55, 7, 2, 65536},    {0x56, 7, 2, 65536},
+    {0x5a, 7, 2, 65536}, {0x8c, 10, 4, 65536}, {0x8d, 10, 4, 65536},   {0xa0, 6, 4, 65536},
+    {0xa3, 6, 4, 65536}, {0xa4, 6, 4, 65536},  {0xb8, 7, 3, 1u << 24},
+};
+
+size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(transfer_fields); i++) {
+        const struct transfer_field *f = &transfer_fields[i];
+        uint32_t bytes = 0;
+
+        if (cdb_len == 0 || f->opcode != cdb[0])
+            continue;
+        /* Fixed blocks: the length is in blocks of a size that only the drive knows. */
+        if (f->width == 0 || f->opcode == 0x34 ||
+            ((cdb[0] == 0x08 || cdb[0] == 0x0a) && cdb_len > 1 && (cdb[1] & 1)))
+            return f->max;
+        for (unsigned b = 0; b < f->width; b++)
+            bytes = bytes << 8 | (f->offset + b < cdb_len ? cdb[f->offset + b] : 0);
+        return bytes < f->max ? bytes : f->max;
+    }
+    return 0;
+}
