@@ -21,15 +21,15 @@
 /* The conditions of 11.4.7.2, as ASC and ASCQ. */
 static void fail_unexpected_data(struct task *t)
 {
-    task_fail(t, KEY_ABORTED_COMMAND, 0x0c, 0x0c);
+    command_fail(t, KEY_ABORTED_COMMAND, 0x0c, 0x0c);
 }
 static void fail_data_amount(struct task *t)
 {
-    task_fail(t, KEY_ABORTED_COMMAND, 0x0c, 0x0d);
+    command_fail(t, KEY_ABORTED_COMMAND, 0x0c, 0x0d);
 }
 static void fail_digest(struct task *t)
 {
-    task_fail(t, KEY_ABORTED_COMMAND, 0x47, 0x05);
+    command_fail(t, KEY_ABORTED_COMMAND, 0x47, 0x05);
 }
 
 /* ---- asking for data --------------------------------------------------------------------------*/
@@ -124,7 +124,7 @@ static void check_unsolicited(struct task *t, const struct rx *rx)
     t->unsolicited_limit = t->edtl < first_burst ? t->edtl : first_burst;
     t->unsolicited = !final && t->write;
     if (t->read && t->write)
-        task_fail(t, 0x05, 0x24, 0x00); /* ILLEGAL REQUEST, invalid field in CDB */
+        command_fail(t, 0x05, 0x24, 0x00); /* ILLEGAL REQUEST, invalid field in CDB */
     if (!t->write && rx->data_len > 0)
         fail_unexpected_data(t);
     if (t->write && rx->data_len > 0 && !p->immediate_data)
@@ -167,7 +167,7 @@ int command_begin(struct conn *c, struct error *err)
         return error_set(err, ERR_NO_MEMORY, "no memory for a command");
     rx->task = t;
     if (!take_ahs(t, rx))
-        task_fail(t, 0x05, 0x24, 0x00);
+        command_fail(t, 0x05, 0x24, 0x00);
     check_unsolicited(t, rx);
     plan_buffer(t);
     if (!t->failed && t->write) {

@@ -307,7 +307,7 @@ struct task *task_new(struct conn *c, const uint8_t *bhs);
 struct task *task_find(struct conn *c, uint32_t itt); /* lock held */
 void task_unlink(struct task *t);                     /* lock held */
 void task_free(struct task *t);
-void task_fail(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq);
+void command_fail(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq);
 void task_refuse(struct task *t, uint8_t status);
 void task_answer(struct task *t); /* lock held: queue the answer from scsi.status etc. */
 void task_done(struct scsi_task *scsi);

@@ -89,7 +89,7 @@ void task_refuse(struct task *t, uint8_t status)
     t->scsi.status = status;
 }
 
-void task_fail(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq)
+void command_fail(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq)
 {
     if (t->failed)
         return;

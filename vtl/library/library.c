@@ -404,7 +404,7 @@ int library_elements(struct library *lib, unsigned type, uint16_t first, unsigne
                      struct error *err)
 {
     CLEANUP_FREE struct library_element *copy = NULL;
-    unsigned copied;
+    unsigned copied = 0;
     int rc = library_snapshot(lib, type, first, count, &copy, &copied, err);
 
     for (unsigned i = 0; rc == 0 && i < copied; i++)

@@ -23,7 +23,7 @@ void drive_destroy(struct scsi_lu *lu);
 
 /* Move, unloading a drive that is the source; with the changer's lu->device held.  ERR_BUSY: the
  * drive's removal is prevented.  Errors else as library_move(). */
-int changer_move(struct scsi_target *target, uint16_t from, uint16_t to, struct error *err);
+int robot_move(struct scsi_target *target, uint16_t from, uint16_t to, struct error *err);
 
 /* A robot's move is no operator's access: note the state of the import/export elements. */
 uint64_t changer_import_export(struct scsi_target *target);

@@ -85,7 +85,7 @@ uint64_t changer_import_export(struct scsi_target *target)
 }
 
 /* Everything that can be refused is, before a drive is unloaded for it. */
-int changer_move(struct scsi_target *target, uint16_t from, uint16_t to, struct error *err)
+int robot_move(struct scsi_target *target, uint16_t from, uint16_t to, struct error *err)
 {
     const uint16_t ends[2] = {from, to};
     struct library_element destination;
@@ -143,7 +143,7 @@ void cmd_move_medium(struct scsi_lu *lu, struct scsi_task *task)
     if (!good_transport(lu, task))
         return;
     move_result(lu, task,
-                changer_move(lu->target, get_be16(task->cdb + 4), get_be16(task->cdb + 6), &err));
+                robot_move(lu->target, get_be16(task->cdb + 4), get_be16(task->cdb + 6), &err));
     lu->changer->import_export_seen = changer_import_export(lu->target);
 }
 
@@ -220,7 +220,7 @@ int scsi_target_move(struct scsi_target *target, uint16_t from, uint16_t to, str
     int rc;
 
     pthread_mutex_lock(&lu->device);
-    rc = changer_move(target, from, to, err);
+    rc = robot_move(target, from, to, err);
     pthread_mutex_unlock(&lu->device);
     if (rc == 0)
         scsi_target_inventory_changed(target);
