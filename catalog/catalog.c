@@ -147,7 +147,7 @@ static int read_image(struct db_query *q, struct catalog_image *image, struct er
         rc = db_column_string(q, 4, image->label, sizeof(image->label), err);
     if (rc == 0)
         rc = db_column_string(q, 7, image->base_uuid, sizeof(image->base_uuid), err);
-    if (rc == 0 && (!uuid_valid(image->uuid) || image->blocking == 0))
+    if (rc == 0 && (!uuid_valid(image->uuid) || image->blocking == 0 || image->blocking > CATALOG_BLOCKING_MAX))
         rc = error_set(err, ERR_CORRUPT, "The catalog has an image %.60s that makes no sense",
                        image->uuid);
     return rc;

@@ -12,6 +12,7 @@
 #include "common/db.h"
 
 #define CATALOG_ROOT_INO   2 /* of every image: dump(8) */
+#define CATALOG_BLOCKING_MAX 16384 /* a record of 16 MiB, the longest block SSC-5 knows */
 #define CATALOG_LINK_MAX   4096
 #define CATALOG_XATTR_MAX  65536 /* bytes of a value: XATTR_SIZE_MAX */
 #define CATALOG_IDLE_INDEX 16    /* indexes kept open though nobody uses them */

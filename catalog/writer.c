@@ -340,7 +340,7 @@ static int check_image(const struct catalog_writer *w, const struct catalog_imag
                        const struct catalog_part *parts, size_t part_count, struct error *err)
 {
     if (strcmp(image->uuid, w->uuid) != 0 ||
-        (image->base_uuid[0] && !uuid_valid(image->base_uuid)) || image->blocking == 0 ||
+        (image->base_uuid[0] && !uuid_valid(image->base_uuid)) || image->blocking == 0 || image->blocking > CATALOG_BLOCKING_MAX ||
         image->level < 0 || (image->state != CATALOG_COMPLETE && image->state != CATALOG_PARTIAL))
         return error_set(err, ERR_RANGE,
                          "Image %s cannot be recorded: its uuid, base, blocking factor, level or "

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * view_tool.c - what the tests of the view need besides dump_tool:
+ *
+ *   view_tool create DIR BARCODE MEGABYTES   an empty cartridge in the directory DIR
+ *   view_tool mount ROOT MOUNTPOINT          serve ROOT/catalog and ROOT/cartridges
+ *   view_tool hold DIR                       write to the end of a cartridge, print "held", hold
+ *                                            its writer's lock until standard input ends
+ *   view_tool erase DIR                      end the data of a cartridge at its beginning
+ *   view_tool pread FILE OTHER SEED          the same bytes at 2000 random places of both files
+ *   view_tool check CATALOG                  catalog_check()
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog/catalog.h"
+#include "fuse/view.h"
+#include "vtl/cartridge/cartridge.h"
+
+static int create(char **args, struct error *err)
+{
+    struct cartridge_identity identity;
+    struct store *store = NULL;
+    int rc = cartridge_identity_default(&identity, args[1], 0x5e, err);
+
+    if (rc == 0)
+        rc = store_directory_open(args[0], true, &store, err);
+    if (rc == 0) {
+        identity.capacity = strtoull(args[2], NULL, 10) << 20;
+        identity.early_warning = 1 << 20;
+        identity.segment_size = 16 << 20;
+        rc = cartridge_create(store, &identity, err);
+    }
+    store_close(store);
+    return rc;
+}
+
+static int mount_view(char **args, struct error *err)
+{
+    char catalog[4096];
+    struct view_options options = {
+        .catalog_dir = catalog, .library_root = args[0], .mountpoint = args[1], .foreground = true};
+
+    snprintf(catalog, sizeof(catalog), "%s/catalog", args[0]);
+    return view_run(&options, err);
+}
+
+static int with_writer(const char *dir, int (*work)(struct cartridge *c, struct error *err),
+                       struct error *err)
+{
+    struct store *store = NULL;
+    struct cartridge *c = NULL;
+    int rc = store_directory_open(dir, false, &store, err);
+
+    if (rc == 0)
+        rc = cartridge_open(store, CARTRIDGE_READ_WRITE, &c, err);
+    if (rc == 0)
+        rc = work(c, err);
+    cartridge_close(c);
+    store_close(store);
+    return rc;
+}
+
+static int hold_work(struct cartridge *c, struct error *err)
+{
+    static char block[262144];
+    int rc;
+
+    memset(block, 'h', sizeof(block));
+    cartridge_locate_end(c);
+    for (int i = 0; i < 8; i++) {
+        rc = cartridge_write(c, block, sizeof(block), NULL, err);
+        if (rc != 0)
+            return rc;
+    }
+    puts("held");
+    fflush(stdout);
+    while (getchar() != EOF)
+        ;
+    return 0;
+}
+
+static int hold(char **args, struct error *err)
+{
+    return with_writer(args[0], hold_work, err);
+}
+
+static int erase_work(struct cartridge *c, struct error *err)
+{
+    cartridge_rewind(c);
+    return cartridge_erase(c, err);
+}
+
+static int erase(char **args, struct error *err)
+{
+    return with_writer(args[0], erase_work, err);
+}
+
+static int compare_places(int a, int b, unsigned seed, struct error *err)
+{
+    static char x[300000], y[300000];
+    struct stat st;
+
+    if (fstat(b, &st) < 0 || st.st_size == 0)
+        return error_errno(err, "Cannot look at the file");
+    for (int i = 0; i < 2000; i++) {
+        size_t len;
+        off_t at;
+        ssize_t got;
+
+        seed = seed * 1103515245 + 12345;
+        len = i % 10 == 0 ? seed % sizeof(x) : seed % 5000;
+        seed = seed * 1103515245 + 12345;
+        at = (off_t)(((uint64_t)seed << 12 ^ seed >> 3) % (uint64_t)st.st_size);
+        got = pread(a, x, len, at);
+        if (got < 0 || got != pread(b, y, len, at) || memcmp(x, y, (size_t)got) != 0)
+            return error_set(err, ERR_CORRUPT, "%zu bytes at %lld differ", len, (long long)at);
+    }
+    return 0;
+}
+
+static int pread_files(char **args, struct error *err)
+{
+    int a = open(args[0], O_RDONLY), b = open(args[1], O_RDONLY);
+    int rc;
+
+    if (a < 0 || b < 0)
+        return error_errno(err, "Cannot open %s and %s", args[0], args[1]);
+    rc = compare_places(a, b, (unsigned)strtoul(args[2], NULL, 10), err);
+    close(a);
+    close(b);
+    return rc;
+}
+
+static int check(char **args, struct error *err)
+{
+    struct catalog *cat = NULL;
+    int rc = catalog_open(args[0], false, &cat, err);
+
+    if (rc == 0)
+        rc = catalog_check(cat, err);
+    catalog_close(cat);
+    return rc;
+}
+
+static const struct {
+    const char *name;
+    int args;
+    int (*run)(char **args, struct error *err);
+} verbs[] = {
+    {"create", 3, create}, {"mount", 2, mount_view},  {"hold", 1, hold},
+    {"erase", 1, erase},   {"pread", 3, pread_files}, {"check", 1, check},
+};
+
+int main(int argc, char **argv)
+{
+    struct error err = ERROR_INIT;
+
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (argc >= 2 && strcmp(argv[1], verbs[i].name) == 0 && argc - 2 == verbs[i].args) {
+            int rc = verbs[i].run(argv + 2, &err);
+
+            if (rc != 0)
+                fprintf(stderr, "view_tool: %s\n", err.message);
+            return rc == 0 ? 0 : 1;
+        }
+    }
+    fprintf(stderr, "view_tool: see the head of view_tool.c\n");
+    return 2;
+}
