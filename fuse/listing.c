@@ -62,7 +62,7 @@ static int open_directory(struct view *view, fuse_ino_t node, struct directory *
     rc = tree_get(view->trees, &directory->vi.tree, &err);
     if (rc != 0)
         return view_errno(rc, &err);
-    if (!tree_node(directory->vi.tree, node, &type, &changed))
+    if (!tree_describe(directory->vi.tree, node, &type, &changed))
         return ENOENT;
     return type == TREE_DIRECTORY ? 0 : ENOTDIR;
 }

@@ -107,7 +107,7 @@ bool tree_stat(const struct view *view, const struct tree *tree, fuse_ino_t node
     int64_t changed_ns;
     char target[PATH_MAX];
 
-    if (!tree_node(tree, node, &type, &changed_ns))
+    if (!tree_describe(tree, node, &type, &changed_ns))
         return false;
     memset(st, 0, sizeof(*st));
     st->st_ino = node;

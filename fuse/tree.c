@@ -629,7 +629,8 @@ static bool fixed_node(const struct tree *tree, uint64_t node, enum tree_type *t
     return false;
 }
 
-bool tree_node(const struct tree *tree, uint64_t node, enum tree_type *type, int64_t *changed_ns)
+bool tree_describe(const struct tree *tree, uint64_t node, enum tree_type *type,
+                   int64_t *changed_ns)
 {
     const struct tree_image *image;
 

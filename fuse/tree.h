@@ -117,7 +117,8 @@ bool tree_child(const struct tree *tree, uint64_t directory, size_t index,
 bool tree_lookup(const struct tree *tree, uint64_t directory, const char *name,
                  struct tree_child *child);
 /* Whether the tree has the node, of what type, and when it changed last (ns since 1970). */
-bool tree_node(const struct tree *tree, uint64_t node, enum tree_type *type, int64_t *changed_ns);
+bool tree_describe(const struct tree *tree, uint64_t node, enum tree_type *type,
+                   int64_t *changed_ns);
 /* Target of a TREE_LINK; false if there is none. */
 bool tree_link(const struct tree *tree, uint64_t node, char *target, size_t size);
 
