@@ -99,6 +99,13 @@ void control_socket_remove(const char *root)
     unlink(path);
 }
 
+static int no_daemon(const char *root, struct error *err)
+{
+    return error_set(err, ERR_NOT_FOUND,
+                     "no daemon is running for the library %s; start it with 'capstan serve'",
+                     root);
+}
+
 int control_socket_connect(const char *root, int *out, struct error *err)
 {
     CLEANUP_CLOSE int dir = -1;
@@ -106,6 +113,8 @@ int control_socket_connect(const char *root, int *out, struct error *err)
     struct sockaddr_un address;
     int rc = socket_address(root, &address, &dir, err);
 
+    if (rc == -ERR_NOT_FOUND)
+        return no_daemon(root, err);
     if (rc)
         return rc;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -113,10 +122,7 @@ int control_socket_connect(const char *root, int *out, struct error *err)
         return error_errno(err, "a socket cannot be made");
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         if (errno == ENOENT || errno == ECONNREFUSED)
-            return error_set(err, ERR_NOT_FOUND,
-                             "no daemon is running for the library %s; start it with 'capstan"
-                             " serve'",
-                             root);
+            return no_daemon(root, err);
         return error_errno(err, "the daemon of the library %s cannot be reached", root);
     }
     *out = steal_fd(&fd);
