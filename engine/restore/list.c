@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "engine/restore/inode.h"
-#include "engine/restore/reader.h"
+#include "engine/restore/events.h"
 #include "engine/restore/session.h"
 
 struct listing {
@@ -95,17 +95,17 @@ int restore_list(struct tape *tape, unsigned blocking,
     struct restore_result result = {0};
     struct listing l = {.fn = fn, .ctx = ctx};
     struct stream_event ev;
-    struct reader r;
-    int rc = reader_start_stream(&r, tape, blocking, NULL, NULL, err);
+    struct events r;
+    int rc = events_start_stream(&r, tape, blocking, NULL, NULL, err);
 
     if (rc)
         return rc;
     rc = session_begin(&l.session, &list_sink, &options, &result, err);
-    while (!rc && (rc = reader_next(&r, &ev, err)) == 1)
+    while (!rc && (rc = events_next(&r, &ev, err)) == 1)
         rc = session_event(&l.session, &ev, err);
     if (!rc)
         rc = session_finish(&l.session, r.truncated, err);
     session_end(&l.session);
-    reader_end(&r);
+    events_end(&r);
     return rc;
 }

@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "common/cleanup.h"
-#include "engine/restore/reader.h"
+#include "engine/restore/events.h"
 #include "engine/restore/session.h"
 
 /* Further than this the tape is located, nearer it is read on. */
@@ -24,13 +24,13 @@ static double seconds_since(const struct timespec *start)
     return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
-/* All events of the reader through a session. */
-static int run(struct session *s, struct reader *r, struct error *err)
+/* All events through a session. */
+static int run(struct session *s, struct events *r, struct error *err)
 {
     struct stream_event ev;
     int rc;
 
-    while ((rc = reader_next(r, &ev, err)) == 1) {
+    while ((rc = events_next(r, &ev, err)) == 1) {
         rc = session_event(s, &ev, err);
         if (rc)
             return rc;
@@ -44,20 +44,20 @@ int restore_stream(const struct restore_options *options, struct tape *tape, uns
     struct restore_result own;
     struct timespec start;
     struct session s;
-    struct reader r;
+    struct events r;
     int rc;
 
     result = result ? result : &own;
     memset(result, 0, sizeof(*result));
     clock_gettime(CLOCK_MONOTONIC, &start);
-    rc = reader_start_stream(&r, tape, blocking, options->volume, options->ctx, err);
+    rc = events_start_stream(&r, tape, blocking, options->volume, options->ctx, err);
     if (rc)
         return rc;
     rc = session_begin(&s, options->compare ? &compare_sink : &file_sink, options, result, err);
     if (!rc)
         rc = run(&s, &r, err);
     session_end(&s);
-    reader_end(&r);
+    events_end(&r);
     result->seconds = seconds_since(&start);
     return rc;
 }
@@ -258,13 +258,13 @@ static int find_files(struct by_catalog *c, struct wanted_file **files, size_t *
 }
 
 /* Read until the inode that comes next has been handled (or something else turned up). */
-static int read_file(struct session *s, struct reader *r, uint32_t ino, struct error *err)
+static int read_file(struct session *s, struct events *r, uint32_t ino, struct error *err)
 {
     bool inside = false;
     struct stream_event ev;
     int rc;
 
-    while ((rc = reader_next(r, &ev, err)) == 1) {
+    while ((rc = events_next(r, &ev, err)) == 1) {
         if (ev.type == STREAM_EVENT_INODE)
             inside = ev.inode.ino == ino;
         rc = session_event(s, &ev, err);
@@ -276,7 +276,7 @@ static int read_file(struct session *s, struct reader *r, uint32_t ino, struct e
     return rc;
 }
 
-static int read_files(struct by_catalog *c, struct reader *r)
+static int read_files(struct by_catalog *c, struct events *r)
 {
     CLEANUP_FREE struct wanted_file *files = NULL;
     size_t count;
@@ -286,14 +286,14 @@ static int read_files(struct by_catalog *c, struct reader *r)
         uint64_t at = stream_decoder_position(r->decoder);
 
         if (i == 0 || files[i].address < at || files[i].address - at > READ_ON_BLOCKS)
-            rc = reader_seek(r, files[i].address, c->err);
+            rc = events_seek(r, files[i].address, c->err);
         if (!rc)
             rc = read_file(c->session, r, files[i].ino, c->err);
     }
     return rc;
 }
 
-static int run_by_catalog(struct session *s, struct reader *r, struct catalog *cat,
+static int run_by_catalog(struct session *s, struct events *r, struct catalog *cat,
                           struct error *err)
 {
     struct by_catalog c = {.session = s, .err = err};
@@ -321,8 +321,8 @@ static int restore_known(const struct restore_options *options, struct catalog *
                          size_t part_count, struct restore_result *result, struct error *err)
 {
     struct session s;
-    struct reader r;
-    int rc = reader_start_image(&r, image, parts, part_count, options->volume, options->ctx, err);
+    struct events r;
+    int rc = events_start_image(&r, image, parts, part_count, options->volume, options->ctx, err);
 
     if (rc)
         return rc;
@@ -331,12 +331,12 @@ static int restore_known(const struct restore_options *options, struct catalog *
     if (!rc && options->names) {
         rc = run_by_catalog(&s, &r, cat, err);
     } else if (!rc) {
-        rc = reader_start_whole(&r, err);
+        rc = events_start_whole(&r, err);
         if (!rc)
             rc = run(&s, &r, err);
     }
     session_end(&s);
-    reader_end(&r);
+    events_end(&r);
     return rc;
 }
 

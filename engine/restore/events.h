@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reader.h - the events of a dump, from however many cartridges it is on.  Internal to
+ * events.h - the events of a dump, from however many cartridges it is on.  Internal to
  * engine/restore.
  *
  * Two ways:
- *   reader_start_stream   from the present position of a tape on; further volumes are found by
+ *   events_start_stream   from the present position of a tape on; further volumes are found by
  *                         their volume headers
- *   reader_start_image    by the parts the catalog knows: any stream block can be sought
+ *   events_start_image    by the parts the catalog knows: any stream block can be sought
  *
  * A record that the drive can't read is replaced by zeros, reported by a DAMAGE event, and reading
  * goes on behind it.  Thread rule: one thread at a time.
  */
-#ifndef CAPSTAN_ENGINE_RESTORE_READER_H
-#define CAPSTAN_ENGINE_RESTORE_READER_H
+#ifndef CAPSTAN_ENGINE_RESTORE_EVENTS_H
+#define CAPSTAN_ENGINE_RESTORE_EVENTS_H
 
 #include "engine/restore/restore.h"
 #include "engine/stream/decoder.h"
 
-struct reader {
+struct events {
     struct stream_decoder *decoder;
     struct tape *tape; /* not ours */
     restore_volume_fn *volume;
@@ -44,24 +44,24 @@ struct reader {
     size_t skip;             /* blocks of the next record before the one sought */
 };
 
-int reader_start_stream(struct reader *r, struct tape *tape, unsigned blocking,
+int events_start_stream(struct events *r, struct tape *tape, unsigned blocking,
                         restore_volume_fn *volume, void *ctx, struct error *err);
-/* image and parts must outlive the reader. */
-int reader_start_image(struct reader *r, const struct catalog_image *image,
+/* image and parts must outlive it. */
+int events_start_image(struct events *r, const struct catalog_image *image,
                        const struct catalog_part *parts, size_t part_count,
                        restore_volume_fn *volume, void *ctx, struct error *err);
-void reader_end(struct reader *r); /* frees what it holds; the tape stays open */
+void events_end(struct events *r); /* frees what it holds; the tape stays open */
 
 /* By the catalog only: the next event is that of the header at stream block address. */
-int reader_seek(struct reader *r, uint64_t address, struct error *err);
+int events_seek(struct events *r, uint64_t address, struct error *err);
 
 /* By the catalog only: the next event is that of the image's first volume header. */
-int reader_start_whole(struct reader *r, struct error *err);
+int events_start_whole(struct events *r, struct error *err);
 
 /* 1: *ev is the next event; 0: the dump is over (truncated says how); < 0: error. */
-int reader_next(struct reader *r, struct stream_event *ev, struct error *err);
+int events_next(struct events *r, struct stream_event *ev, struct error *err);
 
 /* The next record as it is: *count blocks in r->record; 0 blocks at the end of the tape file. */
-int reader_read_record(struct reader *r, size_t *count, struct error *err);
+int events_read_record(struct events *r, size_t *count, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reader.c - see reader.h. */
-#include "engine/restore/reader.h"
+/* events.c - see events.h. */
+#include "engine/restore/events.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #define BAD_RECORDS_MAX 16                          /* in a row; then the medium is given up */
 #define TAPE_FILES_MAX  10000                       /* looked at on a cartridge for a volume */
 
-static int set_tape(struct reader *r, struct tape *tape, struct error *err)
+static int set_tape(struct events *r, struct tape *tape, struct error *err)
 {
     struct tape_info info;
     struct tape_position pos;
@@ -31,7 +31,7 @@ static int set_tape(struct reader *r, struct tape *tape, struct error *err)
     return 0;
 }
 
-static int start(struct reader *r, unsigned blocking, restore_volume_fn *volume, void *ctx,
+static int start(struct events *r, unsigned blocking, restore_volume_fn *volume, void *ctx,
                  struct error *err)
 {
     memset(r, 0, sizeof(*r));
@@ -48,7 +48,7 @@ static int start(struct reader *r, unsigned blocking, restore_volume_fn *volume,
     return stream_decoder_open(&r->decoder, err);
 }
 
-int reader_start_stream(struct reader *r, struct tape *tape, unsigned blocking,
+int events_start_stream(struct events *r, struct tape *tape, unsigned blocking,
                         restore_volume_fn *volume, void *ctx, struct error *err)
 {
     int rc = start(r, blocking, volume, ctx, err);
@@ -56,11 +56,11 @@ int reader_start_stream(struct reader *r, struct tape *tape, unsigned blocking,
     if (!rc)
         rc = set_tape(r, tape, err);
     if (rc)
-        reader_end(r);
+        events_end(r);
     return rc;
 }
 
-int reader_start_image(struct reader *r, const struct catalog_image *image,
+int events_start_image(struct events *r, const struct catalog_image *image,
                        const struct catalog_part *parts, size_t part_count,
                        restore_volume_fn *volume, void *ctx, struct error *err)
 {
@@ -75,11 +75,11 @@ int reader_start_image(struct reader *r, const struct catalog_image *image,
     if (!rc && !volume)
         rc = error_set(err, ERR_USAGE, "there is no way to bring a cartridge");
     if (rc)
-        reader_end(r);
+        events_end(r);
     return rc;
 }
 
-void reader_end(struct reader *r)
+void events_end(struct events *r)
 {
     stream_decoder_close(r->decoder);
     free(r->record);
@@ -96,7 +96,7 @@ static bool is_end_of_file(int rc)
 }
 
 /* A record that can't be read: zeros take its place if we know where to go on. */
-static int pass_bad_record(struct reader *r, size_t *count, int rc, struct error *err)
+static int pass_bad_record(struct events *r, size_t *count, int rc, struct error *err)
 {
     struct error at = ERROR_INIT;
 
@@ -112,7 +112,7 @@ static int pass_bad_record(struct reader *r, size_t *count, int rc, struct error
 }
 
 /* Check the length of a record that was read. */
-static int check_length(struct reader *r, size_t got, struct error *err)
+static int check_length(struct events *r, size_t got, struct error *err)
 {
     if (got % STREAM_BLOCK || got == 0)
         return error_set(err, ERR_FORMAT,
@@ -131,7 +131,7 @@ static int check_length(struct reader *r, size_t got, struct error *err)
     return 0;
 }
 
-int reader_read_record(struct reader *r, size_t *count, struct error *err)
+int events_read_record(struct events *r, size_t *count, struct error *err)
 {
     struct error own = ERROR_INIT;
     size_t got = 0;
@@ -159,7 +159,7 @@ int reader_read_record(struct reader *r, size_t *count, struct error *err)
  */
 
 /* Without a catalog: the next cartridge, then the file on it that has the volume. */
-static int next_stream_volume(struct reader *r, struct error *err)
+static int next_stream_volume(struct events *r, struct error *err)
 {
     struct tape *tape = NULL;
     int rc;
@@ -178,13 +178,13 @@ static int next_stream_volume(struct reader *r, struct error *err)
 }
 
 /* The volume record at the tape's position must be that of this image. */
-static int check_cartridge(struct reader *r, const struct catalog_part *part, struct error *err)
+static int check_cartridge(struct events *r, const struct catalog_part *part, struct error *err)
 {
     char uuid[STREAM_UUID_TEXT] = "";
     struct stream_decoder *d;
     struct stream_event ev;
     size_t count = 0;
-    int rc = reader_read_record(r, &count, err);
+    int rc = events_read_record(r, &count, err);
 
     if (!rc)
         rc = stream_decoder_open(&d, err);
@@ -203,7 +203,7 @@ static int check_cartridge(struct reader *r, const struct catalog_part *part, st
 }
 
 /* Bring the cartridge of parts[i] and check that it is the right one. */
-static int open_part(struct reader *r, size_t i, struct error *err)
+static int open_part(struct events *r, size_t i, struct error *err)
 {
     const struct catalog_part *part = &r->parts[i];
     /* The volume record has no stream block, except on the first volume where it is block 0. */
@@ -231,7 +231,7 @@ static int open_part(struct reader *r, size_t i, struct error *err)
 }
 
 /* Position to the record with stream block `block`. */
-static int go_to(struct reader *r, uint64_t block, struct error *err)
+static int go_to(struct events *r, uint64_t block, struct error *err)
 {
     const struct catalog_part *part;
     uint64_t record;
@@ -258,7 +258,7 @@ static int go_to(struct reader *r, uint64_t block, struct error *err)
     return rc;
 }
 
-int reader_seek(struct reader *r, uint64_t address, struct error *err)
+int events_seek(struct events *r, uint64_t address, struct error *err)
 {
     struct stream_volume volume = {.volume = 1,
                                    .date_ns = r->image->date_ns,
@@ -274,7 +274,7 @@ int reader_seek(struct reader *r, uint64_t address, struct error *err)
     return stream_uuid_parse(r->image->uuid, volume.uuid, err);
 }
 
-int reader_start_whole(struct reader *r, struct error *err)
+int events_start_whole(struct events *r, struct error *err)
 {
     r->next_block = 0;
     return go_to(r, 0, err);
@@ -283,7 +283,7 @@ int reader_start_whole(struct reader *r, struct error *err)
 /* ---- events ------------------------------------------------------------------------------------
  */
 
-static int no_more(struct reader *r, size_t *count)
+static int no_more(struct events *r, size_t *count)
 {
     r->truncated = true;
     *count = 0;
@@ -291,7 +291,7 @@ static int no_more(struct reader *r, size_t *count)
 }
 
 /* The next record by the catalog; *count 0 at the end of the image. */
-static int read_of_image(struct reader *r, size_t *count, struct error *err)
+static int read_of_image(struct events *r, size_t *count, struct error *err)
 {
     uint64_t end = r->image->stream_blocks;
     int rc;
@@ -300,7 +300,7 @@ static int read_of_image(struct reader *r, size_t *count, struct error *err)
         return no_more(r, count);
     rc = go_to(r, r->next_block + r->skip, err);
     if (!rc)
-        rc = reader_read_record(r, count, err);
+        rc = events_read_record(r, count, err);
     if (rc)
         return rc;
     if (*count == 0)
@@ -312,9 +312,9 @@ static int read_of_image(struct reader *r, size_t *count, struct error *err)
 }
 
 /* The next record of the stream, of the next volume if need be; *count 0 if there is none. */
-static int read_of_stream(struct reader *r, size_t *count, struct error *err)
+static int read_of_stream(struct events *r, size_t *count, struct error *err)
 {
-    int rc = reader_read_record(r, count, err);
+    int rc = events_read_record(r, count, err);
 
     if (rc || *count)
         return rc;
@@ -326,12 +326,12 @@ static int read_of_stream(struct reader *r, size_t *count, struct error *err)
     rc = next_stream_volume(r, err);
     if (rc)
         return rc;
-    rc = reader_read_record(r, count, err);
+    rc = events_read_record(r, count, err);
     return rc || *count ? rc : no_more(r, count);
 }
 
 /* A tape file that is not the volume we need: try the next one on the cartridge. */
-static int pass_foreign_file(struct reader *r, const struct stream_event *ev, struct error *err)
+static int pass_foreign_file(struct events *r, const struct stream_event *ev, struct error *err)
 {
     struct error own = ERROR_INIT;
 
@@ -351,7 +351,7 @@ static int pass_foreign_file(struct reader *r, const struct stream_event *ev, st
                      r->volume_number + 1, ev->volume.volume, ev->volume.filesys, ev->volume.host);
 }
 
-int reader_next(struct reader *r, struct stream_event *ev, struct error *err)
+int events_next(struct events *r, struct stream_event *ev, struct error *err)
 {
     for (;;) {
         size_t count = 0, skip;
