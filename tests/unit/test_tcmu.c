@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_tcmu.c - the tcmu-runner handler, with this program in the place of the runner.
+ *
+ * The handler is included as source; the functions that tcmu-runner provides are below, over a
+ * mailbox and a command ring in memory, laid out as the kernel does.
+ */
+#include "vtl/tcmu/handler_capstan.c"
+
+#include <ftw.h>
+
+#include "common/bytes.h"
+#include "tests/unit/check.h"
+
+#define RING_SIZE 4096u
+
+struct tcmu_device {
+    char config[300];
+    void *private;
+    struct tcmu_mailbox *mailbox;
+};
+
+static struct tcmur_handler *registered;
+static char root_path[64] = "/tmp/capstan-test-tcmu-XXXXXX";
+
+int tcmur_register_handler(struct tcmur_handler *h)
+{
+    registered = h;
+    return 0;
+}
+
+void tcmur_dev_set_private(struct tcmu_device *dev, void *private)
+{
+    dev->private = private;
+}
+
+void *tcmur_dev_get_private(struct tcmu_device *dev)
+{
+    return dev->private;
+}
+
+char *tcmu_dev_get_cfgstring(struct tcmu_device *dev)
+{
+    return dev->config;
+}
+
+char *tcmu_dev_get_memory_info(struct tcmu_device *dev, void **base, size_t *len, off_t *offset)
+{
+    *base = dev->mailbox;
+    *len = RING_SIZE * 2;
+    *offset = 0;
+    return strdup("/dev/uio0");
+}
+
+/* ---- a device and its ring
+ * ----------------------------------------------------------------------- */
+
+static void device_setup(struct tcmu_device *dev, unsigned lun)
+{
+    snprintf(dev->config, sizeof(dev->config), "capstan/%u%s", lun, root_path);
+    dev->mailbox = calloc(2, RING_SIZE);
+    dev->mailbox->version = TCMU_MAILBOX_VERSION;
+    dev->mailbox->flags = TCMU_MAILBOX_FLAG_CAP_READ_LEN;
+    dev->mailbox->cmdr_off = RING_SIZE;
+    dev->mailbox->cmdr_size = RING_SIZE;
+}
+
+static struct tcmu_cmd_entry *ring_entry(struct tcmu_device *dev, uint32_t at)
+{
+    return (void *)((uint8_t *)dev->mailbox + dev->mailbox->cmdr_off + at);
+}
+
+struct outcome {
+    int status;
+    uint8_t sense[TCMUR_SENSE_SIZE];
+    bool length_set;
+    uint32_t length;
+};
+
+/* Run one command whose ring entry lies behind a PAD that wraps, as it may; data is split over two
+ * iovecs, as the kernel splits it. */
+static struct outcome run(struct tcmu_device *dev, const uint8_t *cdb_in, uint8_t *data, size_t len)
+{
+    uint8_t cdb[16] = {0};
+    struct iovec iov[2] = {{data, len / 3}, {data + len / 3, len - len / 3}};
+    struct tcmulib_cmd lib = {.cmd_id = 7, .cdb = cdb, .iovec = iov, .iov_cnt = len ? 2 : 0};
+    struct tcmur_cmd cmd = {.lib_cmd = &lib};
+    struct tcmu_cmd_entry *pad = ring_entry(dev, RING_SIZE - 64), *entry = ring_entry(dev, 0);
+    struct outcome out = {0};
+
+    memcpy(cdb, cdb_in, scsi_cdb_length(cdb_in[0]));
+    memset(entry, 0, sizeof(*entry));
+    pad->hdr.len_op = 64 | TCMU_OP_PAD;
+    entry->hdr.len_op = 128 | TCMU_OP_CMD;
+    entry->hdr.cmd_id = 7;
+    dev->mailbox->cmd_tail = RING_SIZE - 64;
+    dev->mailbox->cmd_head = 128;
+    out.status = registered->handle_cmd(dev, &cmd);
+    memcpy(out.sense, lib.sense_buf, sizeof(out.sense));
+    out.length_set = (entry->hdr.uflags & TCMU_UFLAG_READ_LEN) != 0;
+    out.length = entry->rsp.read_len;
+    return out;
+}
+
+/* As st does: TEST UNIT READY until the unit attentions are used up. */
+static int wait_ready(struct tcmu_device *dev)
+{
+    static const uint8_t test_unit_ready[6] = {0};
+    int status = -1;
+
+    for (int i = 0; i < 10 && status != TCMUR_STATUS_OK; i++)
+        status = run(dev, test_unit_ready, NULL, 0).status;
+    return status;
+}
+
+static void make_library(void)
+{
+    struct error err = ERROR_INIT;
+    struct config *config = NULL;
+    struct library *lib = NULL;
+    struct library_geometry geometry;
+    struct cartridge_identity id;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root_path));
+    CHECK_OK(config_default(root_path, &config, &err), err);
+    CHECK_OK(config_set(config, "library", "serial", "TCMUTEST01", &err), err);
+    CHECK_OK(config_set(config, "iscsi", "target", "iqn.2026-11.test:tcmu", &err), err);
+    CHECK_OK(config_write(config, &err), err);
+    config_geometry(config, &geometry);
+    config_free(config);
+    CHECK_OK(library_create(root_path, &geometry, &err), err);
+    CHECK_OK(library_open(root_path, &geometry, &lib, &err), err);
+    CHECK_OK(cartridge_identity_default(&id, "TCM001L8", 0x5e, &err), err);
+    CHECK_OK(library_cartridge_create(lib, &id, library_drive_address(0), &err), err);
+    library_close(lib);
+}
+
+/* ---- tests
+ * --------------------------------------------------------------------------------------- */
+
+static void test_configuration(void)
+{
+    unsigned lun;
+    char root[256], *reason = NULL;
+
+    CU_ASSERT_TRUE(parse_config("capstan/12/a/b", &lun, root, sizeof(root)));
+    CU_ASSERT_EQUAL(lun, 12);
+    CU_ASSERT_STRING_EQUAL(root, "/a/b");
+    CU_ASSERT_FALSE(parse_config("capstan/x/a", &lun, root, sizeof(root)));
+    CU_ASSERT_FALSE(parse_config("capstan/1/", &lun, root, sizeof(root)));
+    CU_ASSERT_FALSE(parse_config("capstan/1", &lun, root, sizeof(root)));
+    CU_ASSERT_FALSE(parse_config("capstan/9999/a", &lun, root, sizeof(root)));
+    CU_ASSERT_FALSE(parse_config("capstan/1/abcdef", &lun, root, 4));
+    CU_ASSERT_FALSE(registered->check_config("other/1/a", &reason));
+    CU_ASSERT_PTR_NOT_NULL(reason);
+    free(reason);
+}
+
+static void test_kernel_without_read_length_is_refused(void)
+{
+    struct tcmu_device dev = {0};
+
+    device_setup(&dev, 1);
+    dev.mailbox->flags = 0;
+    CU_ASSERT_TRUE(registered->open(&dev, false) < 0);
+    free(dev.mailbox);
+}
+
+static void test_no_such_unit(void)
+{
+    struct tcmu_device dev = {0};
+
+    device_setup(&dev, 99);
+    CU_ASSERT_TRUE(registered->open(&dev, false) < 0);
+    free(dev.mailbox);
+}
+
+static void test_changer_and_drive(void)
+{
+    static const uint8_t inquiry[6] = {0x12, 0, 0, 0, 96, 0};
+    struct tcmu_device changer = {0}, drive = {0};
+    uint8_t data[96];
+
+    device_setup(&changer, 0);
+    device_setup(&drive, 1);
+    CU_ASSERT_EQUAL_FATAL(registered->open(&changer, false), 0);
+    CU_ASSERT_EQUAL_FATAL(registered->open(&drive, false), 0);
+    CU_ASSERT_EQUAL(run(&changer, inquiry, data, sizeof(data)).status, TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(data[0], 0x08);
+    CU_ASSERT_EQUAL(run(&drive, inquiry, data, sizeof(data)).status, TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(data[0], 0x01);
+    CU_ASSERT_EQUAL(wait_ready(&drive), TCMUR_STATUS_OK);
+    registered->close(&drive);
+    registered->close(&changer);
+    free(drive.mailbox);
+    free(changer.mailbox);
+}
+
+/* The case TCMU gets wrong by itself: a block shorter than the buffer. */
+static void test_short_read(void)
+{
+    static const uint8_t write6[6] = {0x0a, 0, 0, 0x02, 0x00, 0}; /* 512 bytes, variable */
+    static const uint8_t filemark[6] = {0x10, 0, 0, 0, 1, 0};
+    static const uint8_t rewind[6] = {0x01, 0, 0, 0, 0, 0};
+    static const uint8_t read6[6] = {0x08, 0, 0, 0x10, 0x00, 0}; /* 4096 bytes */
+    static const uint8_t read6_sili[6] = {0x08, 2, 0, 0x10, 0x00, 0};
+    struct tcmu_device dev = {0};
+    uint8_t block[512], data[4096];
+    struct outcome out;
+
+    for (size_t i = 0; i < sizeof(block); i++)
+        block[i] = (uint8_t)(i * 7);
+    device_setup(&dev, 1);
+    CU_ASSERT_EQUAL_FATAL(registered->open(&dev, false), 0);
+    CU_ASSERT_EQUAL_FATAL(wait_ready(&dev), TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(run(&dev, write6, block, sizeof(block)).status, TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(run(&dev, filemark, NULL, 0).status, TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(run(&dev, rewind, NULL, 0).status, TCMUR_STATUS_OK);
+
+    memset(data, 0xee, sizeof(data));
+    out = run(&dev, read6, data, sizeof(data));
+    CU_ASSERT_EQUAL(out.status, TCMUR_STATUS_PASSTHROUGH_ERR);
+    CU_ASSERT_EQUAL(out.sense[2] & 0x20, 0x20); /* ILI */
+    CU_ASSERT_EQUAL(get_be32(out.sense + 3), 4096 - 512);
+    CU_ASSERT_TRUE(out.length_set);
+    CU_ASSERT_EQUAL(out.length, 512);
+    CU_ASSERT_EQUAL(memcmp(data, block, sizeof(block)), 0);
+    CU_ASSERT_EQUAL(data[512], 0);
+
+    out = run(&dev, read6, data, sizeof(data)); /* the filemark */
+    CU_ASSERT_EQUAL(out.status, TCMUR_STATUS_PASSTHROUGH_ERR);
+    CU_ASSERT_EQUAL(out.sense[2] & 0x80, 0x80);
+    CU_ASSERT_EQUAL(data[0], 0); /* nothing of an earlier command shows */
+
+    CU_ASSERT_EQUAL(run(&dev, rewind, NULL, 0).status, TCMUR_STATUS_OK);
+    out = run(&dev, read6_sili, data, sizeof(data));
+    CU_ASSERT_EQUAL(out.status, TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(out.length, 512);
+    registered->close(&dev);
+    free(dev.mailbox);
+}
+
+static void test_directions(void)
+{
+    static const uint8_t verify[6] = {0x13, 0x02, 0, 0, 1, 0}, plain[6] = {0x13, 0, 0, 0, 1, 0};
+    static const uint8_t b5[12] = {0xb5};
+
+    CU_ASSERT_TRUE(scsi_cdb_is_data_out(verify, false));
+    CU_ASSERT_FALSE(scsi_cdb_is_data_out(plain, false));
+    CU_ASSERT_TRUE(scsi_cdb_is_data_out(b5, false));
+    CU_ASSERT_FALSE(scsi_cdb_is_data_out(b5, true));
+    CU_ASSERT_EQUAL(scsi_cdb_length(0x08), 6);
+    CU_ASSERT_EQUAL(scsi_cdb_length(0x34), 10);
+    CU_ASSERT_EQUAL(scsi_cdb_length(0x8c), 16);
+    CU_ASSERT_EQUAL(scsi_cdb_length(0xa5), 12);
+}
+
+/* Nothing is left behind. */
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static void test_clean_up(void)
+{
+    CU_ASSERT_PTR_NULL(roots); /* the last device closed the library */
+    CU_ASSERT_EQUAL(nftw(root_path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void test_library(void)
+{
+    CU_ASSERT_EQUAL(handler_init(), 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(registered);
+    make_library();
+}
+
+static const struct check_test tests[] = {
+    {"library", test_library}, /* first: the others need it */
+    {"configuration", test_configuration},
+    {"kernel_without_read_length_is_refused", test_kernel_without_read_length_is_refused},
+    {"no_such_unit", test_no_such_unit},
+    {"changer_and_drive", test_changer_and_drive},
+    {"short_read", test_short_read},
+    {"directions", test_directions},
+    {"clean_up", test_clean_up},
+};
+CHECK_MAIN("tcmu", tests)
