@@ -53,18 +53,19 @@ static int identity_from(const json_t *args, struct cartridge_identity *id, stru
                                            : len > 2 ? barcode + len - 2
                                                      : MEDIA_DEFAULT);
     int64_t capacity = json_get_integer(args, "capacity", 0);
+    struct error why = ERROR_INIT;
     int rc;
 
     if (wanted && !media)
-        return error_set(err, ERR_RANGE,
+        return error_set(err, ERR_USAGE,
                          "there is no kind of media '%.20s'; use L5, L6, L7, L8 or"
                          " L9",
                          wanted);
     if (!media)
         media = media_find(MEDIA_DEFAULT);
-    rc = cartridge_identity_default(id, barcode, media->density, err);
-    if (rc)
-        return rc;
+    rc = cartridge_identity_default(id, barcode, media->density, &why);
+    if (rc) /* all that can be wrong is what the user wrote */
+        return error_set(err, rc == -ERR_RANGE ? ERR_USAGE : why.code, "%s", why.message);
     id->worm = json_is_true(json_object_get(args, "worm"));
     if (capacity == 0)
         return 0;
@@ -90,7 +91,7 @@ int operation_cartridge_create(struct control *control, const json_t *args, json
     int rc = identity_from(args, &id, err);
 
     if (!rc && capacity < CAPACITY_MIN)
-        rc = error_set(err, ERR_RANGE, "a cartridge has at least %d bytes, not %lld", CAPACITY_MIN,
+        rc = error_set(err, ERR_USAGE, "a cartridge has at least %d bytes, not %lld", CAPACITY_MIN,
                        (long long)capacity);
     if (!rc && place)
         rc = place_resolve(control->library, place, ELEMENT_SLOT, &to, err);
