@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,10 +77,12 @@ const char *cli_nearest(const char *word, const char *(*name)(size_t i), size_t 
 static int refuse(const struct cli *cli, const struct option *all, size_t count, char **argv,
                   int found, struct error *err)
 {
-    const char *word = optind > 0 && argv[optind - 1] ? argv[optind - 1] : "";
+    const char *given = optind > 0 && argv[optind - 1] ? argv[optind - 1] : "";
     const char *nearest = NULL;
+    char word[64]; /* without "=value" */
     unsigned least = 3;
 
+    snprintf(word, sizeof(word), "%.*s", (int)strcspn(given, "="), given);
     if (found == ':')
         return error_set(err, ERR_USAGE, "the option %.60s of 'capstan %s' needs a value", word,
                          cli->verb->name);
