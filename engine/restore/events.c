@@ -138,6 +138,7 @@ int events_read_record(struct events *r, size_t *count, struct error *err)
     int rc = tape_read(r->tape, r->record, r->read_size, &got, &own);
 
     *count = 0;
+    r->end_of_data = rc == -ERR_END_OF_DATA || rc == -ERR_END_OF_TAPE;
     if (is_end_of_file(rc))
         return 0;
     if (rc)

@@ -33,7 +33,8 @@ struct events {
     unsigned bad_records; /* one after the other that could not be read */
     bool truncated;       /* the stream ended before its END */
     bool finished;
-    bool searching; /* a file that was not the volume wanted was passed */
+    bool end_of_data; /* the last record read was none: the tape ends here */
+    bool searching;   /* a file that was not the volume wanted was passed */
 
     /* by the catalog */
     const struct catalog_image *image;

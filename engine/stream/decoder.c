@@ -131,7 +131,7 @@ uint64_t stream_decoder_position(const struct stream_decoder *d)
 
 size_t stream_decoder_remaining(const struct stream_decoder *d)
 {
-    return d->state == DECODER_GROUP ? d->remaining : 0;
+    return (size_t)(d->skip + d->pass) + (d->state == DECODER_GROUP ? d->remaining : 0);
 }
 
 bool stream_decoder_ended(const struct stream_decoder *d)

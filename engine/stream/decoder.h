@@ -102,7 +102,7 @@ void stream_decoder_finish(struct stream_decoder *d);
 
 /* Number of the next block to be fed; only blocks that count are counted (stream.h). */
 uint64_t stream_decoder_position(const struct stream_decoder *d);
-/* Blocks that the last header announced and that have not come yet. */
+/* Blocks that the last header announced and that have not come yet; the next one is a header. */
 size_t stream_decoder_remaining(const struct stream_decoder *d);
 /* True once TS_END was seen. */
 bool stream_decoder_ended(const struct stream_decoder *d);
