@@ -2,7 +2,6 @@
 /* xattr.c - see xattr.h.  The EA block is that of ext2/3/4 (fs/ext4/xattr.h). */
 #include "engine/stream/xattr.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
 
@@ -226,8 +225,9 @@ static bool parse_entry(struct xattr_cursor *c, const uint8_t *entry, const uint
         memchr(entry + EA_ENTRY_HEADER, '\0', entry[0]) ||
         (entry[0] == 0) == (prefix[strlen(prefix) - 1] == '.'))
         return false;
-    snprintf(c->name, sizeof(c->name), "%s%.*s", prefix, entry[0],
-             (const char *)entry + EA_ENTRY_HEADER);
+    memcpy(c->name, prefix, strlen(prefix));
+    memcpy(c->name + strlen(prefix), entry + EA_ENTRY_HEADER, entry[0]);
+    c->name[strlen(prefix) + entry[0]] = '\0';
     *x = (struct stream_xattr){c->name, values + offset, len};
     if (entry[1] == INDEX_ACL_ACCESS || entry[1] == INDEX_ACL_DEFAULT) {
         x->value = c->acl;
