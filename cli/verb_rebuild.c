@@ -16,8 +16,6 @@
 #include "engine/restore/restore.h"
 #include "vtl/library/library.h"
 
-#pragma weak restore_rebuild
-
 const struct cli_option verb_catalog_rebuild_options[] = {{NULL, NULL, NULL}};
 
 struct rebuild {
@@ -118,10 +116,6 @@ int verb_catalog_rebuild(struct cli *cli, struct error *err)
 
     if (rc)
         return rc;
-    if (!restore_rebuild) {
-        catalog_close(catalog);
-        return error_set(err, ERR_UNSUPPORTED, "this build cannot rebuild a catalog");
-    }
     report_begin(&r.report);
     rc = find_cartridges(&r, err);
     if (!rc)
