@@ -10,8 +10,6 @@
 #include "engine/restore/inode.h"
 #include "engine/stream/directory.h"
 
-#define ROWS_SEEN 0x80u
-
 static void warn(const struct rows *r, const char *message)
 {
     if (r->warning)
@@ -30,38 +28,59 @@ static int tolerate(const struct rows *r, int rc, const struct error *own, struc
     return rc;
 }
 
-/* The slot of an inode, or NULL beyond what the map of the dump goes up to. */
-static uint8_t *slot_of(struct rows *r, uint32_t ino)
+static struct rows_inode *find_slot(struct rows_inode *slots, size_t count, uint32_t ino)
 {
-    if (ino >= r->inode_count && ino < r->inode_limit) {
-        size_t larger = r->inode_count ? r->inode_count * 2 : 4096;
-        uint8_t *p;
+    size_t i = (size_t)((ino * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (count - 1);
 
-        while (larger <= ino)
-            larger *= 2;
-        p = realloc(r->inodes, larger);
+    while (slots[i].ino && slots[i].ino != ino)
+        i = (i + 1) & (count - 1);
+    return &slots[i];
+}
+
+/* The slot of an inode, made if it is new.  Numbers are a stranger's, so they are hashed: memory
+ * grows with how many there are, not with how large they are.  NULL: no memory. */
+static struct rows_inode *slot_of(struct rows *r, uint32_t ino)
+{
+    struct rows_inode *slot;
+
+    if (2 * (r->inode_count + 1) > r->inode_slots) {
+        size_t larger = r->inode_slots ? r->inode_slots * 2 : 4096;
+        struct rows_inode *p = calloc(larger, sizeof(*p));
+
         if (!p)
             return NULL;
-        memset(p + r->inode_count, 0, larger - r->inode_count);
+        for (size_t i = 0; i < r->inode_slots; i++)
+            if (r->inodes[i].ino)
+                *find_slot(p, larger, r->inodes[i].ino) = r->inodes[i];
+        free(r->inodes);
         r->inodes = p;
-        r->inode_count = larger;
+        r->inode_slots = larger;
     }
-    return ino < r->inode_count ? &r->inodes[ino] : NULL;
+    slot = find_slot(r->inodes, r->inode_slots, ino);
+    r->inode_count += slot->ino == 0;
+    slot->ino = ino;
+    return slot;
+}
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, ERR_NO_MEMORY, "no memory to rebuild the catalog");
 }
 
 static int write_inode(struct rows *r, struct error *err)
 {
     struct error own = ERROR_INIT;
     struct catalog_inode row;
-    uint8_t *slot = slot_of(r, r->inode.ino);
+    struct rows_inode *slot = slot_of(r, r->inode.ino);
 
+    if (!slot)
+        return no_memory(err);
     inode_to_catalog(&r->inode, r->address, &row);
     if (S_ISLNK(row.mode)) {
         row.link = r->link;
         row.link_len = r->link_len;
     }
-    if (slot)
-        *slot |= ROWS_SEEN;
+    slot->seen = true;
     return tolerate(r, catalog_writer_inode(r->writer, &row, &own), &own, err);
 }
 
@@ -73,13 +92,14 @@ static int write_entries(struct rows *r, const struct stream_event *ev, struct e
 
     while (!rc && stream_entry_next(&c, &e)) {
         struct error own = ERROR_INIT;
-        uint8_t *slot;
+        struct rows_inode *slot;
 
         if (e.name_len > 0 && e.name_len <= 2 && memcmp(e.name, "..", e.name_len) == 0)
             continue;
         slot = slot_of(r, e.ino);
-        if (slot)
-            *slot |= (uint8_t)(e.type & 0x0f);
+        if (!slot)
+            return no_memory(err);
+        slot->type = e.type & 0x0f;
         rc = catalog_writer_entry(r->writer, r->inode.ino, e.name, e.name_len, e.ino, &own);
         rc = tolerate(r, rc, &own, err);
     }
@@ -121,10 +141,6 @@ int rows_event(struct rows *r, const struct stream_event *ev, struct error *err)
     struct error own = ERROR_INIT;
 
     switch (ev->type) {
-    case STREAM_EVENT_MAP: /* as much as was really read of it is what a number may go up to */
-        if (!ev->map_dumped && ev->offset + ev->len < SIZE_MAX / 8)
-            r->inode_limit = (size_t)(ev->offset + ev->len) * 8 + 1;
-        return 0;
     case STREAM_EVENT_INODE:
         r->inode = ev->inode;
         r->address = ev->address;
@@ -159,15 +175,14 @@ int rows_finish(struct rows *r, struct error *err)
 {
     int rc = 0;
 
-    for (size_t i = 1; i < r->inode_count && !rc; i++) {
-        struct catalog_inode row = {.ino = (uint32_t)i,
-                                    .mode = (uint32_t)(r->inodes[i] & 0x0f) << 12,
-                                    .address = UINT64_MAX};
+    for (size_t i = 0; i < r->inode_slots && !rc; i++) {
+        const struct rows_inode *slot = &r->inodes[i];
+        struct catalog_inode row = {
+            .ino = slot->ino, .mode = (uint32_t)slot->type << 12, .address = UINT64_MAX};
         struct error own = ERROR_INIT;
 
-        if (r->inodes[i] == 0 || r->inodes[i] & ROWS_SEEN)
-            continue;
-        rc = tolerate(r, catalog_writer_inode(r->writer, &row, &own), &own, err);
+        if (slot->ino && !slot->seen)
+            rc = tolerate(r, catalog_writer_inode(r->writer, &row, &own), &own, err);
     }
     return rc;
 }

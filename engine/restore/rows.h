@@ -13,14 +13,19 @@
 
 #define ROWS_LINK_MAX 4096u
 
+struct rows_inode {
+    uint32_t ino; /* 0: free */
+    uint8_t type; /* DT_* by which an entry names it */
+    bool seen;    /* has a row */
+};
+
 /* One image under construction. */
 struct rows {
     struct catalog_writer *writer; /* owned until committed */
     struct catalog_image image;
-    bool ended;      /* the END record was seen */
-    uint8_t *inodes; /* per inode number: ROWS_SEEN, and the type by which an entry names it */
-    size_t inode_count;
-    size_t inode_limit; /* what the map of the dump goes up to */
+    bool ended;                /* the END record was seen */
+    struct rows_inode *inodes; /* a hash table: numbers seen, open addressing, at most half full */
+    size_t inode_slots, inode_count;
     void (*warning)(void *ctx, const char *path, const char *message);
     void *ctx;
 

@@ -7,6 +7,7 @@
  *   restore_tool image|image-compare [-o] [-n NAME]... DESTINATION CATALOG UUID URL...
  *   restore_tool rebuild CATALOG URL...
  *   restore_tool digest CATALOG
+ *   restore_tool cartridge DIRECTORY BARCODE BYTES      makes an empty one
  *
  * Several URLs are the volumes in order (rebuild: in any order).  -o: owners are not kept.
  * Prints the warnings; exits 0, 3 with warnings or differences, 1 on failure.
@@ -18,6 +19,7 @@
 
 #include "common/checked.h"
 #include "engine/restore/restore.h"
+#include "vtl/cartridge/cartridge.h"
 
 struct tool {
     struct restore_options options;
@@ -168,6 +170,22 @@ static int run_digest(struct tool *t, struct error *err)
     return rc;
 }
 
+static int run_cartridge(struct tool *t, struct error *err)
+{
+    struct cartridge_identity id;
+    struct store *store = NULL;
+    int rc = cartridge_identity_default(&id, t->args[1], 0x5e, err);
+
+    id.capacity = strtoull(t->args[2], NULL, 10);
+    id.early_warning = id.capacity / 8;
+    if (!rc)
+        rc = store_directory_open(t->args[0], true, &store, err);
+    if (!rc)
+        rc = cartridge_create(store, &id, err);
+    store_close(store);
+    return rc;
+}
+
 static const struct {
     const char *name;
     int arguments; /* at least */
@@ -177,7 +195,7 @@ static const struct {
     {"restore", 2, false, run_stream},     {"compare", 2, true, run_stream},
     {"list", 1, false, run_list},          {"image", 4, false, run_image},
     {"image-compare", 4, true, run_image}, {"rebuild", 2, false, run_rebuild},
-    {"digest", 1, false, run_digest},
+    {"digest", 1, false, run_digest},      {"cartridge", 3, false, run_cartridge},
 };
 
 int main(int argc, char **argv)
