@@ -61,6 +61,10 @@ same() { # NAME FILE FILE
     ok "$1" /usr/bin/cmp "$2" "$3"
 }
 
+heading() {
+    echo "# $(cut -d. -f1 /proc/uptime) s: $*"
+}
+
 mt() {
     /usr/bin/mt-st -f "${T:-/dev/nst0}" "$@"
 }
@@ -169,7 +173,7 @@ tag() { # of a slot
 }
 
 test_changer() {
-    echo "# the robot: $CHANGER"
+    heading "the robot: $CHANGER"
     ok "mtx inquiry" mtx inquiry
     is "mtx status counts" "2 Drives, 9 Slots ( 1 Import/Export )" \
         "$(mtx status 2>&1 | sed -n 's/^ *Storage Changer [^:]*:\(.*\)/\1/p' | sed 's/ *$//')"
@@ -201,7 +205,7 @@ make_data() {
 }
 
 test_write() {
-    echo "# files and filemarks"
+    heading "files and filemarks"
     make_data
     has "a loaded drive is online at the beginning" BOT "$(flags)"
     has "a loaded drive is online" ONLINE "$(flags)"
@@ -225,7 +229,7 @@ test_write() {
 }
 
 test_motion() {
-    echo "# motion"
+    heading "motion"
     mt rewind
     ok "fsf 1" mt fsf 1
     is "fsf 1: address" 21 "$(at)"
@@ -248,6 +252,7 @@ test_motion() {
     dd if=/dev/nst0 of=$D/got bs=10k count=1 2>/tmp/out
     dd if=$D/b of=$D/want bs=10k skip=4 count=1 2>/dev/null
     same "seek 25: the block there" $D/want $D/got
+    mt rewind # a seek made st forget the file number
     ok "eod" mt eod
     is "eod: address" 29 "$(at)"
     is "eod: file number" 3 "$(file_number)"
@@ -286,7 +291,7 @@ test_lengths() {
 }
 
 test_fixed() {
-    echo "# fixed blocks"
+    heading "fixed blocks"
     head -c 65536 /dev/urandom >$D/fixed
     mt rewind
     ok "setblk 1024" mt setblk 1024
@@ -309,7 +314,7 @@ test_fixed() {
 }
 
 test_marks() {
-    echo "# filemarks and erasing"
+    heading "filemarks and erasing"
     mt rewind
     ok "weof 2" mt weof 2
     is "weof 2: address" 2 "$(at)"
@@ -334,7 +339,7 @@ test_marks() {
 }
 
 test_tar() {
-    echo "# tar"
+    heading "tar"
     mkdir -p $D/tree/sub
     for i in 1 2 3 4 5 6 7 8; do
         head -c $((i * 123457)) /dev/urandom >$D/tree/sub/file$i
@@ -353,10 +358,11 @@ test_tar() {
 }
 
 test_load() {
-    echo "# offline and load"
+    heading "offline and load"
     ok "offline" mt offline
     hasnt "offline: not online" ONLINE "$(flags)"
-    fails "reading an unloaded drive" . dd if=/dev/nst0 of=$D/got bs=64k count=1
+    fails "an unloaded drive is not ready" 'not ready' sg_turs "$SG0"
+    fails "reading an unloaded drive" . dd if=/dev/nst0 of=$D/got bs=64k count=1 iflag=nonblock
     ok "load" mt load
     has "load: online" ONLINE "$(flags)"
     mt setblk 0
@@ -372,7 +378,7 @@ test_load() {
 }
 
 test_two_drives() {
-    echo "# two drives at once"
+    heading "two drives at once"
     head -c 4194304 /dev/urandom >$D/one
     head -c 4194304 /dev/urandom >$D/two
     mt rewind
@@ -388,7 +394,7 @@ test_two_drives() {
 }
 
 test_sg() {
-    echo "# sg3-utils"
+    heading "sg3-utils"
     for dev in "$SG0" "$CHANGER"; do
         ok "sg_turs $dev" sg_turs "$dev"
         ok "sg_inq $dev" sg_inq "$dev"
@@ -413,7 +419,7 @@ relogin() { # NAME: log in again and prove that the data is there
 }
 
 test_sessions() {
-    echo "# sessions"
+    heading "sessions"
     ok "logout" logout
     setting node.conn[0].iscsi.HeaderDigest CRC32C
     setting node.conn[0].iscsi.DataDigest CRC32C
@@ -437,7 +443,7 @@ test_sessions() {
 
 # A daemon killed with -9 comes back: the session heals, what was synchronised is there.
 test_kill() {
-    echo "# kill -9"
+    heading "kill -9"
     mt rewind
     ok "write and synchronise" dd if=$D/two of=/dev/nst0 bs=64k
     target_kill
