@@ -60,8 +60,8 @@ while IFS= read -r line; do
         exit 1
     }
     after 'capstan init' '[ -f "$work/tapes/capstan.conf" ]'
-    after 'capstan load' 'capstan status | grep -q CAP001L8'
-    after 'capstan catalog list' 'capstan catalog list | grep -q /usr/share/doc'
+    after 'capstan load' 'capstan status | grep CAP001L8 >/dev/null'
+    after 'capstan catalog list' 'capstan catalog list | grep /usr/share/doc >/dev/null'
     after 'capstan restore' 'diff -r /usr/share/doc/bash "$work"/back/bash'
     after 'capstan mount' '[ -n "$(find "$work/view" -name bash)" ]'
     after 'capstan stop' '! capstan stop 2>/dev/null'
