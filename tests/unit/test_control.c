@@ -367,6 +367,7 @@ static void test_crowd(void)
     int fds[CONTROL_CONNECTIONS_MAX], extra;
     struct fixture f;
     char buf[4096];
+    bool room = false;
 
     setup(&f, "lib");
     start(&f);
@@ -380,9 +381,12 @@ static void test_crowd(void)
     close(extra);
     for (int i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
         close(fds[i]);
-    for (int i = 0; i < 200 && !answers(&f); i++)
+    /* The server frees their places one by one, when it gets to it. */
+    for (int i = 0; i < 200 && !room; i++) {
+        room = answers(&f);
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    CU_ASSERT_TRUE(answers(&f));
+    }
+    CU_ASSERT_TRUE(room);
     teardown(&f);
 }
 
