@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What people get wrong on the command line: each is a sentence that says what and what to do, with
 # the right exit code, and nothing is lost by it.
-# shellcheck source=tests/interop/cli_common.sh
+# shellcheck source=tests/interop/cli_common.sh disable=SC2154,SC2034
 . "$(dirname "$0")/cli_common.sh"
 
 # ---- the command line itself

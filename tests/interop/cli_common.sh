@@ -29,6 +29,11 @@ common_cleanup() {
         [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" != "$(readlink -f "$capstan")" ] ||
             kill -KILL "$pid" 2>/dev/null
     done
+    # In a build with sanitizers the daemon's faults stand in its log.
+    if grep -qsE 'Sanitizer|runtime error' "$CAPSTAN_ROOT/run/serve.log"; then
+        bad "the daemon has faults"
+        grep -hE -A20 'Sanitizer|runtime error' "$CAPSTAN_ROOT/run/serve.log" | head -40
+    fi
     if [ "$status" = 0 ] && [ "$failures" != 0 ]; then
         status=1
     fi

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The tables of the program, its help and its manual say the same: verbs, options and their
 # arguments, keys of the configuration and their defaults, exit codes.  In both directions.
-# shellcheck source=tests/interop/cli_common.sh
+# shellcheck source=tests/interop/cli_common.sh disable=SC2154,SC2034
 . "$(dirname "$0")/cli_common.sh"
 
 command -v python3 >/dev/null || skip "python3 is not installed"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The whole path on a small tree: init, serve, load, dump over several cartridges, restore, compare,
 # single files, the catalog lost and rebuilt, the stopped library, a plain file, stop.
-# shellcheck source=tests/interop/cli_common.sh
+# shellcheck source=tests/interop/cli_common.sh disable=SC2154,SC2034
 . "$(dirname "$0")/cli_common.sh"
 
 # ---- a tree with a bit of everything

@@ -3,7 +3,7 @@
 # kill -9 of the daemon in a dump: after a restart every cartridge is in exactly one place, what was
 # synchronised before is read back, the broken dump is not in the catalog, and the cartridge can be
 # written again behind what is good.
-# shellcheck source=tests/interop/cli_common.sh
+# shellcheck source=tests/interop/cli_common.sh disable=SC2154,SC2034
 . "$(dirname "$0")/cli_common.sh"
 
 mkdir "$work/first" "$work/second"
