@@ -27,6 +27,8 @@ struct library {
     struct places *places;
     struct library_element *elements;
     unsigned element_count;
+    library_store_layer *layer; /* over each store that is handed out; NULL: none */
+    void *layer_ctx;
 };
 
 /* The element at address, or NULL.  With the lock held. */

@@ -115,6 +115,13 @@ int library_cartridge_create(struct library *lib, struct cartridge_identity *id,
 int library_cartridge_store(struct library *lib, const char *barcode, struct store **out,
                             struct error *err);
 
+/* Put a layer over every store that library_cartridge_store() opens from now on: a fault layer, a
+ * mirror.  layer gets the directory store and gives the one to use in *out, which owns it; if it
+ * fails, it leaves the store to the caller.  NULL: none.  Before anything opens a cartridge. */
+typedef int library_store_layer(void *ctx, const char *barcode, struct store *below,
+                                struct store **out, struct error *err);
+void library_set_store_layer(struct library *lib, library_store_layer *layer, void *ctx);
+
 /* Write the path of a cartridge's directory to buf. Works without an open library: root alone. */
 int library_cartridge_path(const char *root, const char *barcode, char *buf, size_t size,
                            struct error *err);

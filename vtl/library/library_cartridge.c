@@ -39,12 +39,29 @@ int library_cartridge_store(struct library *lib, const char *barcode, struct sto
 {
     char path[PATH_MAX];
     struct library_element e;
+    struct store *store;
     int rc;
 
     if ((rc = library_cartridge_path(lib->root, barcode, path, sizeof(path), err)) != 0 ||
-        (rc = library_find(lib, barcode, &e, err)) != 0)
+        (rc = library_find(lib, barcode, &e, err)) != 0 ||
+        (rc = store_directory_open(path, false, &store, err)) != 0)
         return rc;
-    return store_directory_open(path, false, out, err);
+    if (!lib->layer) {
+        *out = store;
+        return 0;
+    }
+    rc = lib->layer(lib->layer_ctx, barcode, store, out, err);
+    if (rc != 0)
+        store_close(store);
+    return rc;
+}
+
+void library_set_store_layer(struct library *lib, library_store_layer *layer, void *ctx)
+{
+    CLEANUP_UNLOCK(&lib->lock);
+
+    lib->layer = layer;
+    lib->layer_ctx = ctx;
 }
 
 /* ---- removing -------------------------------------------------------------------------------- */

@@ -126,8 +126,7 @@ bool drive_sync(struct scsi_lu *lu, struct sense *s)
     rc = cartridge_sync(d->cartridge, &lost, &err);
     if (rc == 0)
         return true;
-    log_error("Drive %u, cartridge %s: what was written from object %llu on is lost: %s", d->number,
-              d->barcode, (unsigned long long)lost, err.message);
+    log_error("Drive %u: written blocks are lost: %s", d->number, err.message);
     d->write_blocked = true;
     d->counters.write_errors++;
     alert_raise(lu, 6);

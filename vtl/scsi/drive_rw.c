@@ -102,13 +102,21 @@ static void read_account(struct scsi_lu *lu, struct scsi_task *task, size_t at, 
     lu->drive->total_read += moved;
 }
 
+/* Where a block goes for which the transport has no room (left). */
+static uint8_t *read_target(struct scsi_task *task, size_t at)
+{
+    static uint8_t nowhere[1];
+
+    return at < task->in_size ? task->in + at : nowhere;
+}
+
 /* FIXED=0: one block, whatever its length. */
 static void read_variable(struct scsi_lu *lu, struct scsi_task *task, const struct transfer *t)
 {
     size_t room = t->size < task->in_size ? t->size : task->in_size;
     struct error err = ERROR_INIT;
     uint32_t len = 0;
-    int rc = cartridge_read(lu->drive->cartridge, task->in, room, &len, &err);
+    int rc = cartridge_read(lu->drive->cartridge, read_target(task, 0), room, &len, &err);
 
     if (rc != 0 && rc != -ERR_LENGTH) {
         read_failed(lu, task, rc, &err, t->size);
@@ -129,8 +137,7 @@ static void read_fixed(struct scsi_lu *lu, struct scsi_task *task, const struct 
         size_t room = left < t->size ? left : t->size;
         struct error err = ERROR_INIT;
         uint32_t len = 0;
-        int rc =
-            cartridge_read(lu->drive->cartridge, room ? task->in + at : NULL, room, &len, &err);
+        int rc = cartridge_read(lu->drive->cartridge, read_target(task, at), room, &len, &err);
 
         if (rc != 0 && rc != -ERR_LENGTH) {
             read_failed(lu, task, rc, &err, transfer_residual(t, done));

@@ -135,7 +135,6 @@ struct scsi_lu {
     pthread_mutex_t device;
     uint8_t mode[MODE_PAGES_MAX][MODE_PAGE_MAX]; /* current values, by row of kind->mode_pages */
     uint32_t block_length;                       /* of the block descriptor; 0: variable */
-    uint8_t density;                             /* as MODE SELECT set it; 0: the medium's */
     bool buffered;
     struct drive *drive; /* one of the two is set */
     struct changer *changer;

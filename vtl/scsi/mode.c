@@ -16,7 +16,6 @@ enum { PC_CURRENT, PC_CHANGEABLE, PC_DEFAULT, PC_SAVED };
 struct mode_values {
     uint8_t pages[MODE_PAGES_MAX][MODE_PAGE_MAX];
     uint32_t block_length;
-    uint8_t density;
     bool buffered;
 };
 
@@ -25,7 +24,6 @@ void mode_reset(struct scsi_lu *lu)
     for (size_t i = 0; i < lu->kind->mode_page_count; i++)
         memcpy(lu->mode[i], lu->kind->mode_pages[i].initial, lu->kind->mode_pages[i].size);
     lu->block_length = 0;
-    lu->density = 0;
     lu->buffered = true;
 }
 
@@ -155,13 +153,11 @@ static bool select_block_descriptor(struct scsi_lu *lu, struct scsi_task *task,
 
     if (list->len - list->at < 8)
         return short_list(lu, task);
-    /* 0: the default; 7Fh: no change; anything else must be what the medium has. */
+    /* The density is the medium's: 0 is the default, 7Fh no change, else it must be just that. */
     if (d[0] != 0 && d[0] != 0x7f && d[0] != lu_density(lu)) {
         task_bad_list(lu, task, (unsigned)list->at, 7);
         return false;
     }
-    if (d[0] != 0x7f)
-        v->density = d[0];
     v->block_length = get_be24(d + 5);
     list->at += 8;
     return true;
@@ -255,8 +251,7 @@ void cmd_mode_select(struct scsi_lu *lu, struct scsi_task *task)
     bool ten = task->cdb[0] == 0x55;
     size_t len = ten ? get_be16(task->cdb + 7) : task->cdb[4];
     struct mode_list list = {task->out, len, 0};
-    struct mode_values v = {
-        .block_length = lu->block_length, .density = lu->density, .buffered = lu->buffered};
+    struct mode_values v = {.block_length = lu->block_length, .buffered = lu->buffered};
 
     if (task->cdb[1] & 1) { /* SP: no page can be saved */
         task_bad_cdb(lu, task, 1, 0);
@@ -266,11 +261,10 @@ void cmd_mode_select(struct scsi_lu *lu, struct scsi_task *task)
     if (len == 0 || !task_list(lu, task, len) || !select_list(lu, task, ten, &list, &v))
         return;
     if (memcmp(v.pages, lu->mode, sizeof(v.pages)) == 0 && v.block_length == lu->block_length &&
-        v.density == lu->density && v.buffered == lu->buffered)
+        v.buffered == lu->buffered)
         return;
     memcpy(lu->mode, v.pages, sizeof(v.pages));
     lu->block_length = v.block_length;
-    lu->density = v.density;
     lu->buffered = v.buffered;
     attention_raise(lu, ASC_MODE_CHANGED, task->nexus);
 }

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scsi_rig.c - see scsi_rig.h. */
+#include "tests/unit/scsi_rig.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+#include "common/log.h"
+#include "tests/unit/check.h"
+
+static const struct library_geometry geometry = {2, 4, 2, "CPRIG00001"};
+
+struct rig rig;
+struct answer answer;
+
+struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool finished;
+};
+
+static void rig_done(struct scsi_task *task)
+{
+    struct waiting *w = task->transport;
+
+    pthread_mutex_lock(&w->lock);
+    w->finished = true;
+    pthread_cond_signal(&w->done);
+    pthread_mutex_unlock(&w->lock);
+}
+
+uint8_t rig_send(struct scsi_nexus *nexus, unsigned lun, const uint8_t *cdb, size_t cdb_len,
+                 const void *out, size_t out_len, size_t in_size)
+{
+    static struct scsi_task task; /* large; one command at a time */
+    struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+
+    free(answer.in);
+    answer.in = malloc(in_size ? in_size : 1);
+    memset(answer.in, 0xee, in_size ? in_size : 1);
+    memset(&task, 0, sizeof(task));
+    task.nexus = nexus;
+    task.lun[1] = (uint8_t)lun;
+    memcpy(task.cdb, cdb, cdb_len);
+    task.cdb_len = cdb_len;
+    task.out = out;
+    task.out_len = out_len;
+    task.in = in_size ? answer.in : NULL;
+    task.in_size = in_size;
+    task.done = rig_done;
+    task.transport = &w;
+    scsi_target_submit(rig.target, &task);
+    pthread_mutex_lock(&w.lock);
+    while (!w.finished)
+        pthread_cond_wait(&w.done, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    CU_ASSERT(task.in_len <= in_size);
+    CU_ASSERT(task.in_len <= task.in_want);
+    answer.status = task.status;
+    memcpy(answer.sense, task.sense, sizeof(answer.sense));
+    answer.sense_len = task.sense_len;
+    answer.in_len = task.in_len;
+    answer.in_want = task.in_want;
+    answer.out_want = task.out_want;
+    return task.status;
+}
+
+uint8_t rig_cdb(struct scsi_nexus *nexus, unsigned lun, const char *cdb_text, const void *out,
+                size_t out_len, size_t in_size)
+{
+    uint8_t cdb[32];
+    size_t len = 0;
+    char *end;
+
+    for (const char *p = cdb_text; *p && len < sizeof(cdb); p = end) {
+        cdb[len++] = (uint8_t)strtoul(p, &end, 16);
+        if (end == p)
+            break;
+        while (*end == ' ')
+            end++;
+    }
+    return rig_send(nexus, lun, cdb, len, out, out_len, in_size);
+}
+
+void rig_good(unsigned lun, const char *cdb_text)
+{
+    uint8_t status = rig_cdb(rig.a, lun, cdb_text, NULL, 0, 0);
+
+    if (status != SCSI_GOOD)
+        printf("\n    %s: status %02x sense %x/%02x%02x", cdb_text, status, answer.sense[2] & 15,
+               answer.sense[12], answer.sense[13]);
+    CU_ASSERT_EQUAL(status, SCSI_GOOD);
+}
+
+/* ---- sense ----------------------------------------------------------------------------------- */
+
+bool rig_sense_is(unsigned key, unsigned code)
+{
+    bool right = answer.status == SCSI_CHECK_CONDITION && answer.sense_len >= 18 &&
+                 (answer.sense[0] & 0x7e) == 0x70 && (answer.sense[2] & 0x0fu) == key &&
+                 get_be16(answer.sense + 12) == code;
+
+    if (!right)
+        printf("\n    expected %x/%04x, got status %02x, %x/%02x%02x", key, code, answer.status,
+               answer.sense[2] & 15, answer.sense[12], answer.sense[13]);
+    return right;
+}
+
+bool rig_info_is(bool valid, int64_t information)
+{
+    bool is_valid = answer.sense[0] & 0x80;
+    bool right = is_valid == valid &&
+                 (!valid || (int32_t)get_be32(answer.sense + 3) == (int32_t)information);
+
+    if (!right)
+        printf("\n    expected INFORMATION %lld, got %d (valid %d)", (long long)information,
+               (int32_t)get_be32(answer.sense + 3), is_valid);
+    return right;
+}
+
+bool rig_bits_are(bool filemark, bool eom, bool ili)
+{
+    return (answer.sense[2] & 0xe0) == (filemark << 7 | eom << 6 | ili << 5);
+}
+
+/* ---- a store that fails on command ------------------------------------------------------------
+ */
+
+_Atomic int rig_store_fault;
+
+struct fault_store {
+    struct store store;
+    struct store *below;
+};
+
+static struct store *below(struct store *s)
+{
+    return ((struct fault_store *)(void *)s)->below;
+}
+
+static int fault(struct error *err)
+{
+    return rig_store_fault ? error_set(err, (enum error_code)rig_store_fault, "planted fault") : 0;
+}
+
+static int fault_put(struct store *s, const char *object, const void *data, size_t len,
+                     struct error *err)
+{
+    int rc = fault(err);
+
+    return rc ? rc : store_put(below(s), object, data, len, err);
+}
+
+static int fault_append(struct store *s, const char *object, uint64_t offset,
+                        const struct iovec *iov, int iov_count, struct error *err)
+{
+    int rc = fault(err);
+
+    return rc ? rc : store_append(below(s), object, offset, iov, iov_count, err);
+}
+
+static int fault_sync(struct store *s, const char *object, struct error *err)
+{
+    int rc = fault(err);
+
+    return rc ? rc : store_sync(below(s), object, err);
+}
+
+static int fault_read(struct store *s, const char *object, uint64_t offset, void *buf, size_t len,
+                      size_t *got, struct error *err)
+{
+    return store_read(below(s), object, offset, buf, len, got, err);
+}
+
+static int fault_size(struct store *s, const char *object, uint64_t *size, struct error *err)
+{
+    return store_size(below(s), object, size, err);
+}
+
+static int fault_truncate(struct store *s, const char *object, uint64_t size, struct error *err)
+{
+    return store_truncate(below(s), object, size, err);
+}
+
+static int fault_sync_names(struct store *s, struct error *err)
+{
+    return store_sync_names(below(s), err);
+}
+
+static int fault_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
+{
+    return store_list(below(s), fn, ctx, err);
+}
+
+static int fault_remove(struct store *s, const char *object, struct error *err)
+{
+    return store_delete(below(s), object, err);
+}
+
+static int64_t fault_now(struct store *s)
+{
+    return store_now(below(s));
+}
+
+static int fault_random(struct store *s, void *buf, size_t len, struct error *err)
+{
+    return store_random(below(s), buf, len, err);
+}
+
+static int fault_lock(struct store *s, struct error *err)
+{
+    return store_lock(below(s), err);
+}
+
+static void fault_unlock(struct store *s)
+{
+    store_unlock(below(s));
+}
+
+static void fault_close(struct store *s)
+{
+    store_close(below(s));
+    free(s);
+}
+
+static const struct store_ops fault_ops = {
+    .kind = "fault",
+    .put = fault_put,
+    .append = fault_append,
+    .read = fault_read,
+    .size = fault_size,
+    .truncate = fault_truncate,
+    .sync = fault_sync,
+    .sync_names = fault_sync_names,
+    .list = fault_list,
+    .remove = fault_remove,
+    .now = fault_now,
+    .random = fault_random,
+    .lock = fault_lock,
+    .unlock = fault_unlock,
+    .close = fault_close,
+};
+
+static int fault_layer(void *ctx, const char *barcode, struct store *store, struct store **out,
+                       struct error *err)
+{
+    struct fault_store *f = calloc(1, sizeof(*f));
+
+    (void)ctx;
+    (void)barcode;
+    (void)err;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    f->store.ops = &fault_ops;
+    f->below = store;
+    *out = &f->store;
+    return 0;
+}
+
+/* ---- the library ----------------------------------------------------------------------------- */
+
+void rig_cartridge(const char *barcode, uint16_t to, uint8_t density, bool worm, uint64_t capacity)
+{
+    struct error err = ERROR_INIT;
+    struct cartridge_identity id;
+
+    CHECK_OK(cartridge_identity_default(&id, barcode, density, &err), err);
+    id.worm = worm;
+    if (capacity) {
+        id.capacity = capacity;
+        id.early_warning = 1048576;
+    }
+    CHECK_OK(library_cartridge_create(rig.library, &id, to, &err), err);
+}
+
+static void rig_open(void)
+{
+    struct error err = ERROR_INIT;
+
+    CHECK_OK(library_open(rig.root, &geometry, &rig.library, &err), err);
+    library_set_store_layer(rig.library, fault_layer, NULL);
+    CHECK_OK(scsi_target_create(rig.library, &rig.target, &err), err);
+    CHECK_OK(scsi_nexus_create(rig.target, "iqn.test:a,i,0x1", &rig.a, &err), err);
+    CHECK_OK(scsi_nexus_create(rig.target, "iqn.test:b,i,0x1", &rig.b, &err), err);
+}
+
+static void rig_close(void)
+{
+    scsi_nexus_destroy(rig.a);
+    scsi_nexus_destroy(rig.b);
+    scsi_target_destroy(rig.target);
+    library_close(rig.library);
+    free(answer.in);
+    answer.in = NULL;
+}
+
+static void take_attentions(void)
+{
+    for (unsigned lun = 0; lun < scsi_target_lun_count(rig.target); lun++) {
+        for (int i = 0; i < 3; i++) {
+            rig_cdb(rig.a, lun, "00 00 00 00 00 00", NULL, 0, 0);
+            rig_cdb(rig.b, lun, "00 00 00 00 00 00", NULL, 0, 0);
+        }
+    }
+}
+
+void rig_start(void)
+{
+    struct error err = ERROR_INIT;
+
+    log_set_level(LOG_LEVEL_ERROR);
+    strcpy(rig.root, "/tmp/capstan-scsi-XXXXXX");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(rig.root));
+    CHECK_OK(library_create(rig.root, &geometry, &err), err);
+    rig_open();
+    rig_cartridge("RIG000L8", SLOT(0), 0x5e, false, 8 * 1048576);
+    rig_cartridge("RIG001L8", SLOT(1), 0x5e, false, 0);
+    take_attentions();
+}
+
+void rig_restart(void)
+{
+    rig_close();
+    rig_open();
+    take_attentions();
+}
+
+void rig_stop(void)
+{
+    char command[128];
+
+    rig_close();
+    snprintf(command, sizeof(command), "rm -rf %s", rig.root);
+    CU_ASSERT_EQUAL(system(command), 0);
+}
+
+void rig_load(unsigned slot)
+{
+    struct error err = ERROR_INIT;
+
+    CHECK_OK(scsi_target_move(rig.target, (uint16_t)SLOT(slot), DRIVE_AT(0), &err), err);
+    take_attentions();
+}
