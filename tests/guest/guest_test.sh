@@ -25,7 +25,11 @@ tree=$(mktemp -d "${TMPDIR:-/tmp}/capstan-guest-tree.XXXXXX")
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree/root"
 "$here/guest" add "$tree" "$capstan" usr/bin/capstan
-cp "$here/target.sh" "$tree/root/target.sh"
+if [ -n "${CAPSTAN_GUEST_HANDLER:-}" ]; then
+    "$here/guest" add "$tree" "$CAPSTAN_GUEST_HANDLER" \
+        usr/lib/x86_64-linux-gnu/tcmu-runner/handler_capstan.so
+fi
+cp "$here/${CAPSTAN_GUEST_TARGET:-target.sh}" "$tree/root/target.sh"
 {
     printf 'TESTS="%s"\n' "$*"
     cat "$here/kernel_initiator.sh"
