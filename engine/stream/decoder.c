@@ -286,7 +286,7 @@ static bool first_volume(struct stream_decoder *d, const struct parsed_header *h
     } else {
         d->position = volume.volume > 1 ? h->tapea : 0;
         consume(d, 1);
-        d->pass = volume.capstan ? 0 : h->count;
+        d->pass = volume.capstan || volume.volume == 1 ? 0 : h->count;
         if (volume.capstan && volume.volume > 1) {
             d->position = volume.first_stream;
             d->skip = at_most(volume.duplicates, DUPLICATES_MAX);

@@ -131,6 +131,15 @@ static void parse_owner(const struct parsed_header *h, bool old_ids, struct stre
     }
 }
 
+/* ext2/3/4 keeps device numbers of the small form in the first block pointer, others in the second,
+ * and dump(8) copies both. */
+static uint64_t parse_rdev(const struct parsed_header *h)
+{
+    uint32_t small = field32(h, DI_RDEV);
+
+    return small ? small : field32(h, DI_RDEV + 4);
+}
+
 static void parse_classic(const struct parsed_header *h, bool old_ids, struct stream_inode *inode)
 {
     inode->nlink = field16(h, DI_NLINK);
@@ -143,7 +152,7 @@ static void parse_classic(const struct parsed_header *h, bool old_ids, struct st
     inode->flags = h->big_endian || old_ids ? 0 : field32(h, DI_FLAGS);
     parse_owner(h, old_ids, inode);
     if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode))
-        inode->rdev = field32(h, DI_RDEV);
+        inode->rdev = parse_rdev(h);
 }
 
 static void parse_ufs2(const struct parsed_header *h, struct stream_inode *inode)
