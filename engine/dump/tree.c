@@ -352,7 +352,7 @@ bool tree_next_file(struct tree_cursor *c, uint32_t *node)
 
 void tree_path(const struct tree *t, uint32_t node, char *buf, size_t size)
 {
-    static const char cut[] = "...";
+    static const char cut[] = ".../";
     const struct tree_node *n = tree_node(t, node);
     size_t at = size;
 
