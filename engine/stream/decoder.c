@@ -372,6 +372,7 @@ static bool step_volume(struct stream_decoder *d, struct stream_event *ev)
         return next_volume(d, &h, ev);
     /* The volume's header is lost: how far this is, the next header of this dump will tell. */
     d->position -= d->position < d->lost ? d->position : d->lost;
+    d->volume.volume++;
     d->unsure = true;
     d->damaged = true;
     d->remaining = 0;

@@ -34,9 +34,9 @@ struct fixture_file {
 
 /* POSIX ACL u::rw-,u:1234:r--,g::r--,m::r--,o::--- in the system call's form. */
 static const uint8_t fixture_acl[] = {
-    2, 0, 0, 0, 1,    0,    6,    0,    0xff, 0xff, 0xff, 0xff, 2,    0,    4,
-    0, 0xd2, 4, 0, 0, 4,    0,    4,    0,    0xff, 0xff, 0xff, 0xff, 0x10, 0,
-    4, 0, 0xff, 0xff, 0xff, 0xff, 0x20, 0,    0,    0,    0xff, 0xff, 0xff, 0xff,
+    2, 0,    0,    0,    1,    0,    6,    0, 0xff, 0xff, 0xff, 0xff, 2,    0,    4,
+    0, 0xd2, 4,    0,    0,    4,    0,    4, 0,    0xff, 0xff, 0xff, 0xff, 0x10, 0,
+    4, 0,    0xff, 0xff, 0xff, 0xff, 0x20, 0, 0,    0,    0xff, 0xff, 0xff, 0xff,
 };
 
 static char fixture_big_value[20000];
@@ -127,8 +127,9 @@ static const struct fixture_file fixture_files[] = {
      .xattrs = fixture_large,
      .xattr_count = 1},
 };
-#define FIXTURE_COUNT (sizeof(fixture_files) / sizeof(fixture_files[0]))
-#define FIXTURE_MANY  300u /* files many/<243 x's><nnn>, empty, from this inode on: */
+#define FIXTURE_COUNT      (sizeof(fixture_files) / sizeof(fixture_files[0]))
+#define FIXTURE_FILES      23u  /* inodes that are no directories, without those of FIXTURE_MANY */
+#define FIXTURE_MANY       300u /* files many/<243 x's><nnn>, empty, from this inode on: */
 #define FIXTURE_MANY_INODE 100u
 #define FIXTURE_MAX_INODE  (FIXTURE_MANY_INODE + FIXTURE_MANY - 1)
 
@@ -181,7 +182,9 @@ static inline struct stream_inode fixture_inode(const struct fixture_file *f, ui
         .mode = f->mode,
         .uid = f->uid,
         .gid = f->gid,
-        .nlink = f->ino == 25 ? 2 : S_ISDIR(f->mode) ? 3 : 1,
+        .nlink = f->ino == 25       ? 2
+                 : S_ISDIR(f->mode) ? 3
+                                    : 1,
         .rdev = f->rdev,
         .size = size,
         .st_size = S_ISDIR(f->mode) ? 4096 : size,
@@ -197,6 +200,16 @@ static inline struct stream_inode fixture_inode(const struct fixture_file *f, ui
     };
 
     return inode;
+}
+
+static inline bool fixture_inode_equal(const struct stream_inode *a, const struct stream_inode *b)
+{
+    return a->ino == b->ino && a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
+           a->nlink == b->nlink && a->rdev == b->rdev && a->size == b->size &&
+           a->st_size == b->st_size && a->atime_ns == b->atime_ns && a->mtime_ns == b->mtime_ns &&
+           a->ctime_ns == b->ctime_ns && a->btime_ns == b->btime_ns &&
+           a->blocks512 == b->blocks512 && a->flags == b->flags && a->generation == b->generation &&
+           a->original_ino == b->original_ino && a->original_dev == b->original_dev;
 }
 
 static inline struct stream_image fixture_image(unsigned blocking)
@@ -333,7 +346,7 @@ static inline int fixture_write(const struct stream_writer_options *options,
 
         rc = fixture_file_write(w, &f, err);
     }
-    *totals = (struct stream_totals){.files = 22 + FIXTURE_MANY,
+    *totals = (struct stream_totals){.files = FIXTURE_FILES + FIXTURE_MANY,
                                      .directories = 5,
                                      .bytes = 1234567,
                                      .warnings = 1,
