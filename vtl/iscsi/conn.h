@@ -71,8 +71,8 @@ struct tx {
     unsigned slot_count;
     struct iovec iov[CONN_TX_BATCH * 3];
     unsigned iov_at, iov_count;
-    struct tx_item *sent; /* freed when the batch is through */
-    int64_t progress_ns;  /* when the socket last took a byte */
+    struct tx_item *sent;        /* freed when the batch is through */
+    _Atomic int64_t progress_ns; /* when the socket last took a byte; read without the lock */
 };
 
 /* A PDU with room for len bytes of data at item_data(); NULL: no memory.  The caller's until

@@ -147,6 +147,9 @@ struct scsi_lu {
     struct scsi_task *head, **tail;
     unsigned queued;
     struct scsi_task *running;
+    bool ending; /* done() is being called; the task is the transport's again, so here is */
+    struct scsi_task last; /* only who it was: nexus, tag, no_lu */
+    uint64_t turns;        /* tasks whose done() has returned */
     bool stop;
     bool needs_idle;
     struct scsi_drive_state state; /* published by drives */

@@ -83,6 +83,11 @@ static void lu_run(struct scsi_lu *lu, struct scsi_task *task)
         dispatch(lu, task);
     pthread_mutex_lock(&lu->lock);
     aborted = task->aborted;
+    lu->running = NULL;
+    lu->ending = true;
+    lu->last.nexus = task->nexus;
+    lu->last.tag = task->tag;
+    lu->last.no_lu = task->no_lu;
     lu->state.busy = false;
     lu->state.commands++;
     if (lu->kind->publish)
@@ -93,7 +98,8 @@ static void lu_run(struct scsi_lu *lu, struct scsi_task *task)
     finish(task, aborted ? SCSI_TASK_ABORTED : SCSI_GOOD);
 
     pthread_mutex_lock(&lu->lock);
-    lu->running = NULL;
+    lu->ending = false;
+    lu->turns++;
     pthread_cond_broadcast(&lu->finished);
     pthread_mutex_unlock(&lu->lock);
 }
@@ -190,6 +196,8 @@ unsigned lu_abort(struct scsi_lu *lu, bool (*match)(const struct scsi_task *task
 {
     struct scsi_task *taken, *running, *next;
     unsigned count = 0;
+    uint64_t turn;
+    bool wait;
 
     pthread_mutex_lock(&lu->lock);
     taken = unqueue(lu, match, ctx, &count);
@@ -198,13 +206,15 @@ unsigned lu_abort(struct scsi_lu *lu, bool (*match)(const struct scsi_task *task
         running->aborted = true;
         count++;
     }
+    wait = running || (lu->ending && match(&lu->last, ctx));
+    turn = lu->turns;
     pthread_mutex_unlock(&lu->lock);
     for (; taken; taken = next) {
         next = taken->next;
         finish(taken, SCSI_TASK_ABORTED);
     }
     pthread_mutex_lock(&lu->lock);
-    while (running && lu->running == running)
+    while (wait && lu->turns == turn)
         pthread_cond_wait(&lu->finished, &lu->lock);
     pthread_mutex_unlock(&lu->lock);
     return count;
