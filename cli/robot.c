@@ -115,23 +115,46 @@ void robot_close(struct robot *r)
 
 /* ---- taking a drive ---------------------------------------------------------------------- */
 
-/* The lock goes with the descriptor, so a killed dump leaves none behind. */
-static int drive_lock(struct robot *r, int drive, struct error *err)
+/* A lock goes with its descriptor, so a killed dump leaves none behind. */
+static int lock_open(const struct robot *r, const char *name, int *fd, struct error *err)
 {
     CLEANUP_FREE char *path = NULL;
-    CLEANUP_CLOSE int fd = -1;
 
-    if (asprintf(&path, "%s/run/drive-%d.lock", r->options.root, drive) < 0) {
+    if (asprintf(&path, "%s/run/%s.lock", r->options.root, name) < 0) {
         path = NULL;
         return error_set(err, ERR_NO_MEMORY, "there is no memory left");
     }
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return error_errno(err, "%s cannot be opened", path);
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return *fd < 0 ? error_errno(err, "%s cannot be opened", path) : 0;
+}
+
+int robot_lock(const struct robot *r, int *out, struct error *err)
+{
+    CLEANUP_CLOSE int fd = -1;
+    int rc = lock_open(r, "robot", &fd, err);
+
+    if (rc)
+        return rc;
+    if (flock(fd, LOCK_EX) < 0)
+        return error_errno(err, "the robot cannot be locked");
+    *out = steal_fd(&fd);
+    return 0;
+}
+
+static int drive_lock(struct robot *r, int drive, struct error *err)
+{
+    CLEANUP_CLOSE int fd = -1;
+    char name[24];
+    int rc;
+
+    snprintf(name, sizeof(name), "drive-%d", drive);
+    rc = lock_open(r, name, &fd, err);
+    if (rc)
+        return rc;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK
                    ? error_set(err, ERR_BUSY, "drive %d is used by another dump or restore", drive)
-                   : error_errno(err, "%s cannot be locked", path);
+                   : error_errno(err, "drive %d cannot be locked", drive);
     r->lock_fd = steal_fd(&fd);
     return 0;
 }
@@ -234,6 +257,14 @@ static bool drive_holds_other(const struct robot *r, const json_t *drives, const
 }
 
 int robot_bring(struct robot *r, const char *barcode, struct tape **out, struct error *err)
+{
+    CLEANUP_CLOSE int lock = -1;
+    int rc = robot_lock(r, &lock, err);
+
+    return rc ? rc : robot_bring_locked(r, barcode, out, err);
+}
+
+int robot_bring_locked(struct robot *r, const char *barcode, struct tape **out, struct error *err)
 {
     json_t *status = NULL;
     const json_t *drives;

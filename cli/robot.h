@@ -9,9 +9,11 @@
  * Rules:
  *   1. A drive is taken under a lock file (ROOT/run/drive-N.lock), so that two dumps on this
  * machine never write to the same one.
- *   2. A cartridge is only put away for another one if its drive is idle, its removal is not
+ *   2. Choosing a cartridge and carrying it is one step under another lock (ROOT/run/robot.lock),
+ * so that two of them never choose the same one.
+ *   3. A cartridge is only put away for another one if its drive is idle, its removal is not
  *      prevented, and it belongs to the pool or the drive was named by the user.
- *   3. A dump never overwrites: it gets a blank cartridge, or one with room, at its end of data.
+ *   4. A dump never overwrites: it gets a blank cartridge, or one with room, at its end of data.
  *
  * Thread rule: one thread at a time per robot.
  */

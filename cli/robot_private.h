@@ -22,4 +22,10 @@ struct robot {
 /* True if a dump may use this cartridge at all. */
 bool robot_in_pool(const struct robot *r, const char *barcode);
 
+/* Take ROOT/run/robot.lock, waiting for whoever has it; *fd is the caller's to close. */
+int robot_lock(const struct robot *r, int *fd, struct error *err);
+
+/* As robot_bring(), under the robot's lock. */
+int robot_bring_locked(struct robot *r, const char *barcode, struct tape **out, struct error *err);
+
 #endif

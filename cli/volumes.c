@@ -111,7 +111,7 @@ static int bring_best(struct robot *r, const struct candidates *all, bool blank_
     int rc = none_left(r, blank_only, err);
 
     for (size_t i = 0; i < all->count; i++) {
-        rc = robot_bring(r, all->list[i].barcode, out, err);
+        rc = robot_bring_locked(r, all->list[i].barcode, out, err);
         if (rc == -ERR_BUSY)
             continue;
         if (!rc)
@@ -121,33 +121,41 @@ static int bring_best(struct robot *r, const struct candidates *all, bool blank_
     return rc;
 }
 
+/* Choose and bring; the list of candidates and the drives hold still meanwhile. */
+static int choose_and_bring(struct robot *r, struct catalog *catalog, bool blank_only,
+                            struct tape **out, char barcode[40], struct error *err)
+{
+    CLEANUP_CLOSE int lock = -1;
+    struct candidates all = {0};
+    int rc = robot_lock(r, &lock, err);
+
+    if (!rc)
+        rc = candidates_find(r, catalog, blank_only, &all, err);
+    if (!rc)
+        rc = bring_best(r, &all, blank_only, out, barcode, err);
+    free(all.list);
+    return rc;
+}
+
 int robot_bring_first(struct robot *r, struct catalog *catalog, const char *volume,
                       struct tape **out, char barcode[40], struct error *err)
 {
-    struct candidates all = {0};
     int rc;
 
     if (volume) {
         snprintf(barcode, 40, "%.39s", volume);
         rc = robot_bring(r, volume, out, err);
     } else {
-        rc = candidates_find(r, catalog, false, &all, err);
-        if (!rc)
-            rc = bring_best(r, &all, false, out, barcode, err);
-        free(all.list);
+        rc = choose_and_bring(r, catalog, false, out, barcode, err);
     }
     return rc ? rc : tape_append_here(*out, err);
 }
 
 int robot_bring_blank(struct robot *r, struct catalog *catalog, char barcode[40], struct error *err)
 {
-    struct candidates all = {0};
     struct tape *tape;
-    int rc = candidates_find(r, catalog, true, &all, err);
+    int rc = choose_and_bring(r, catalog, true, &tape, barcode, err);
 
-    if (!rc)
-        rc = bring_best(r, &all, true, &tape, barcode, err);
-    free(all.list);
     return rc ? rc : tape_rewind(tape, err);
 }
 
