@@ -48,7 +48,7 @@ static size_t encode_descriptors(const struct sense *s, uint8_t *buf)
     size_t len = 8;
 
     buf[0] = (uint8_t)(CURRENT_DESCRIPTOR | (s->deferred ? 1 : 0));
-    buf[1] = s->key;
+    buf[1] = (uint8_t)s->key;
     put_be16(buf + 2, s->code);
     if (s->valid) { /* information */
         buf[len + 1] = 0x0a;
