@@ -20,7 +20,9 @@ struct fake_lun {
     struct scsi_target *target;
     unsigned number;
     pthread_t thread;
-    struct scsi_task *head, **tail, *running;
+    struct scsi_task *head, **tail;
+    struct scsi_task *running;          /* NULL from the moment done() is called: it may be freed */
+    const struct scsi_nexus *busy_with; /* until done() has returned */
     uint8_t *disk;
     uint8_t *kept;
     size_t kept_len;
@@ -295,6 +297,7 @@ static void *lun_thread(void *arg)
         if (!t)
             break;
         l->running = t;
+        l->busy_with = t->nexus;
         if (l->history_len < HISTORY)
             l->history[l->history_len++] = t->cdb[1];
         if (t->cdb[0] == 0xc0)
@@ -306,10 +309,11 @@ static void *lun_thread(void *arg)
         }
         if (t->aborted)
             t->status = SCSI_TASK_ABORTED;
+        l->running = NULL;
         pthread_mutex_unlock(&target->lock);
         t->done(t);
         pthread_mutex_lock(&target->lock);
-        l->running = NULL;
+        l->busy_with = NULL;
         pthread_cond_broadcast(&target->idle);
     }
     pthread_mutex_unlock(&target->lock);
@@ -392,14 +396,12 @@ static unsigned abort_tasks(struct fake_lun *l, const struct scsi_nexus *nexus, 
     }
     l->tail = at;
     if (l->running && (!nexus || l->running->nexus == nexus) && (!tag || l->running->tag == *tag)) {
-        const struct scsi_task *running = l->running;
-
         l->running->aborted = true;
         found++;
         pthread_cond_broadcast(&target->work);
-        while (l->running == running)
-            pthread_cond_wait(&target->idle, &target->lock);
     }
+    while ((!tag || found) && l->busy_with && (!nexus || l->busy_with == nexus))
+        pthread_cond_wait(&target->idle, &target->lock);
     while (aborted) {
         struct scsi_task *t = aborted;
 

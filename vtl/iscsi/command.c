@@ -105,13 +105,8 @@ static void plan_buffer(struct task *t)
     if (bound > POOL_BUFFER_MAX)
         bound = POOL_BUFFER_MAX;
     t->size = t->edtl < bound ? t->edtl : bound;
-    if (!t->write || t->failed || t->size == 0)
-        return;
-    t->buffer = pool_get(&t->conn->server->pool, t->size);
-    if (!t->buffer) {
-        t->size = 0;
-        task_refuse(t, SCSI_BUSY);
-    }
+    if (t->write && !t->failed && t->size > 0)
+        task_take_buffer(t);
 }
 
 /* What the command's flags and data segment promise, against what was negotiated (13.10-13.14). */

@@ -71,7 +71,7 @@ int conn_create(struct iscsid *server, int fd, struct conn **out, struct error *
     c->phase = CONN_LOGIN;
     c->recv_length = KEYS_LOGIN_LENGTH;
     c->received_ns = clock_ns();
-    c->login_deadline_ns = c->received_ns + CONN_LOGIN_S * SECOND_NS;
+    c->login_deadline_ns = c->received_ns + (int64_t)server->login_s * SECOND_NS;
     c->tx.tail = &c->tx.head;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->quiet, NULL);
@@ -270,7 +270,7 @@ static int check_clock(struct conn *c, bool tx_pending, struct error *err)
     if (atomic_load(&c->close_asked))
         return error_set(err, ERR_CANCELLED, "closed by the server");
     if (login && now >= c->login_deadline_ns)
-        return error_set(err, ERR_TIMEOUT, "no login within %d seconds", CONN_LOGIN_S);
+        return error_set(err, ERR_TIMEOUT, "no login within %u seconds", c->server->login_s);
     if (tx_pending && now - c->tx.progress_ns > CONN_STALL_S * SECOND_NS)
         return error_set(err, ERR_TIMEOUT, "the initiator took no data for %d seconds",
                          CONN_STALL_S);

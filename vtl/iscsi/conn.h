@@ -29,8 +29,9 @@
 #include "vtl/iscsi/pool.h"
 #include "vtl/scsi/scsi.h"
 
-#define CONN_WINDOW        32 /* commands that may be under way; bits of seen */
-#define CONN_IMMEDIATE_MAX 16 /* immediate tasks and task management beside them */
+#define CONN_WINDOW        32           /* commands that may be under way; bits of seen */
+#define CONN_IMMEDIATE_MAX 16           /* immediate tasks and task management beside them */
+#define CONN_BUFFERED_MAX  (128u << 20) /* bytes of the pool that one session may hold */
 #define CONN_RX_BUFFER     4096
 #define CONN_TX_BATCH      32  /* PDUs handed to one sendmsg() */
 #define CONN_QUEUE_MAX     256 /* PDUs waiting to be sent before we stop reading */
@@ -208,6 +209,7 @@ struct conn {
     int64_t since_ns;
     struct conn *next_finished;
 
+    _Atomic size_t buffered; /* what its tasks hold of the pool */
     _Atomic uint64_t commands, bytes_in, bytes_out;
 };
 
@@ -232,6 +234,7 @@ struct iscsid {
     struct conn *conns, *conns_last;
     struct conn *finished; /* threads to be joined */
     unsigned pending, sessions;
+    unsigned login_s; /* CONN_LOGIN_S; tests have no time */
     uint16_t last_tsih;
     _Atomic bool stopping;
     _Atomic uint32_t grace_s;
@@ -307,6 +310,8 @@ struct task *task_new(struct conn *c, const uint8_t *bhs);
 struct task *task_find(struct conn *c, uint32_t itt); /* lock held */
 void task_unlink(struct task *t);                     /* lock held */
 void task_free(struct task *t);
+/* Take the buffer of t->size bytes; without one the task is refused. */
+void task_take_buffer(struct task *t);
 void command_fail(struct task *t, uint8_t key, uint8_t asc, uint8_t ascq);
 void task_refuse(struct task *t, uint8_t status);
 void task_answer(struct task *t); /* lock held: queue the answer from scsi.status etc. */

@@ -86,35 +86,36 @@ static int check_options(const struct iscsid_options *o, struct error *err)
     return 0;
 }
 
-/* Every string of the options, ours: visited to copy and to free. */
-static void each_string(struct iscsid_options *o, void (*fn)(const char **))
+/* Every string of the options, ours: visited to copy and to free.
+ * False if fn said so for one of them. */
+static bool each_string(struct iscsid_options *o, bool (*fn)(const char **))
 {
     struct iscsid_chap *chaps[] = {&o->chap, &o->discovery_chap};
+    bool good = fn(&o->target_name);
 
-    fn(&o->target_name);
-    fn(&o->target_alias);
+    good &= fn(&o->target_alias);
     for (unsigned i = 0; i < o->portal_count; i++)
-        fn(&o->portals[i]);
+        good &= fn(&o->portals[i]);
     for (unsigned i = 0; i < o->initiator_count; i++)
-        fn(&o->initiators[i]);
+        good &= fn(&o->initiators[i]);
     for (unsigned i = 0; i < 2; i++) {
-        fn(&chaps[i]->user);
-        fn(&chaps[i]->secret);
-        fn(&chaps[i]->mutual_user);
-        fn(&chaps[i]->mutual_secret);
+        good &= fn(&chaps[i]->user);
+        good &= fn(&chaps[i]->secret);
+        good &= fn(&chaps[i]->mutual_user);
+        good &= fn(&chaps[i]->mutual_secret);
     }
+    return good;
 }
 
-static void copy_string(const char **s)
+static bool copy_string(const char **s)
 {
-    if (*s) {
-        *s = strdup(*s);
-        if (!*s)
-            abort(); /* a few hundred bytes at start-up */
-    }
+    const char *source = *s;
+
+    *s = source ? strdup(source) : NULL;
+    return *s || !source;
 }
 
-static void free_string(const char **s)
+static bool free_string(const char **s)
 {
     char *own = (char *)(uintptr_t)*s;
 
@@ -122,6 +123,7 @@ static void free_string(const char **s)
         hash_wipe(own, strlen(own));
     free(own);
     *s = NULL;
+    return true;
 }
 
 /* ---- life -------------------------------------------------------------------------------------*/
@@ -146,6 +148,7 @@ int iscsid_create(struct scsi_target *target, const struct iscsid_options *optio
 {
     pthread_condattr_t attr;
     struct iscsid *s;
+    bool copied;
     int rc = check_options(options, err);
 
     if (rc)
@@ -154,8 +157,9 @@ int iscsid_create(struct scsi_target *target, const struct iscsid_options *optio
     if (!s)
         return error_set(err, ERR_NO_MEMORY, "no memory for the iSCSI server");
     s->target = target;
+    s->login_s = CONN_LOGIN_S;
     s->options = *options;
-    each_string(&s->options, copy_string);
+    copied = each_string(&s->options, copy_string);
     if (s->options.max_sessions == 0)
         s->options.max_sessions = DEFAULT_SESSIONS;
     if (s->options.nop_interval_s == 0)
@@ -167,7 +171,10 @@ int iscsid_create(struct scsi_target *target, const struct iscsid_options *optio
     pthread_cond_init(&s->changed, &attr);
     pthread_condattr_destroy(&attr);
     s->stop_fd = eventfd(0, EFD_CLOEXEC);
-    rc = s->stop_fd < 0 ? error_errno(err, "the iSCSI server") : open_portals(s, err);
+    if (s->stop_fd < 0)
+        rc = error_errno(err, "the iSCSI server");
+    else
+        rc = copied ? open_portals(s, err) : error_set(err, ERR_NO_MEMORY, "no memory for options");
     if (rc) {
         iscsid_destroy(s);
         return rc;

@@ -21,6 +21,23 @@
 #define SENSE_FIXED_SIZE 18
 #define SENSE_FIXED      0x70 /* SPC-5 table 29: current, fixed format */
 
+/* Put a task into the list: behind all that came before it by CmdSN; an immediate one behind all
+ * that came before it in time.  Lock held. */
+static void task_link(struct task *t)
+{
+    struct conn *c = t->conn;
+    struct task *before = NULL;
+
+    for (struct task *e = c->tasks_last; e && !t->immediate; e = e->prev)
+        if (!e->immediate && sn_before(t->cmd_sn, e->cmd_sn))
+            before = e;
+    t->next = before;
+    t->prev = before ? before->prev : c->tasks_last;
+    *(t->prev ? &t->prev->next : &c->tasks) = t;
+    *(before ? &before->prev : &c->tasks_last) = t;
+    *(t->immediate ? &c->open_immediate : &c->open_ordered) += 1;
+}
+
 struct task *task_new(struct conn *c, const uint8_t *bhs)
 {
     struct task *t = calloc(1, sizeof(*t));
@@ -45,10 +62,7 @@ struct task *task_new(struct conn *c, const uint8_t *bhs)
     t->answer.sn = STAT_SN_COUNT;
 
     pthread_mutex_lock(&c->lock);
-    t->prev = c->tasks_last;
-    *(t->prev ? &t->prev->next : &c->tasks) = t;
-    c->tasks_last = t;
-    *(t->immediate ? &c->open_immediate : &c->open_ordered) += 1;
+    task_link(t);
     pthread_mutex_unlock(&c->lock);
     return t;
 }
@@ -75,8 +89,25 @@ void task_unlink(struct task *t)
 
 void task_free(struct task *t)
 {
-    pool_put(&t->conn->server->pool, t->buffer, t->size);
+    if (t->buffer) {
+        atomic_fetch_sub(&t->conn->buffered, t->size);
+        pool_put(&t->conn->server->pool, t->buffer, t->size);
+    }
     free(t);
+}
+
+void task_take_buffer(struct task *t)
+{
+    struct conn *c = t->conn;
+
+    if (atomic_fetch_add(&c->buffered, t->size) + t->size <= CONN_BUFFERED_MAX)
+        t->buffer = pool_get(&c->server->pool, t->size);
+    if (t->buffer)
+        return;
+    /* SAM-6 5.3.1: BUSY is said to who has nothing else under way, TASK SET FULL to the others. */
+    atomic_fetch_sub(&c->buffered, t->size);
+    t->size = 0;
+    task_refuse(t, atomic_load(&c->buffered) ? SCSI_TASK_SET_FULL : SCSI_BUSY);
 }
 
 /* ---- the verdict ------------------------------------------------------------------------------*/
@@ -193,13 +224,8 @@ static struct task *next_ready(struct conn *c)
 /* Room for data-in is taken when the command goes, not when it queues. */
 static void make_room(struct task *t)
 {
-    if (t->failed || !t->read || t->size == 0)
-        return;
-    t->buffer = pool_get(&t->conn->server->pool, t->size);
-    if (!t->buffer) {
-        t->size = 0;
-        task_refuse(t, SCSI_BUSY);
-    }
+    if (!t->failed && t->read && t->size > 0)
+        task_take_buffer(t);
 }
 
 void conn_advance(struct conn *c)
