@@ -343,6 +343,13 @@ static void test_08_chap_garbage(void)
     rig_down(&rig);
 }
 
+static void set_login_s(struct rig *rig, unsigned seconds)
+{
+    pthread_mutex_lock(&rig->server->lock);
+    rig->server->login_s = seconds;
+    pthread_mutex_unlock(&rig->server->lock);
+}
+
 /* 9: a negotiation that never ends, and a login that trickles. */
 static void test_09_endless_login(void)
 {
@@ -358,7 +365,7 @@ static void test_09_endless_login(void)
     CU_ASSERT_EQUAL(status, LOGIN_INITIATOR_ERROR);
     CU_ASSERT_TRUE(rounds <= LOGIN_ROUNDS_MAX + 1);
     client_free(c);
-    rig.server->login_s = 1;
+    set_login_s(&rig, 1);
     c = client_new(&rig);
     for (int i = 0; i < 60; i++) {
         struct pollfd fd = {.fd = c->fd, .events = POLLIN};
@@ -371,7 +378,7 @@ static void test_09_endless_login(void)
     CU_ASSERT_FALSE(client_write(c, "x", 1) && client_write(c, "x", 1) &&
                     (usleep(20000), client_write(c, "x", 1)));
     client_free(c);
-    rig.server->login_s = CONN_LOGIN_S;
+    set_login_s(&rig, CONN_LOGIN_S);
     still_serves(&rig);
     rig_down(&rig);
 }
@@ -481,6 +488,7 @@ static void test_13_half_open_connections(void)
     struct rig rig;
     struct client *open[128];
     size_t before;
+    unsigned pending;
 
     rig_init(&rig);
     rig_up(&rig);
@@ -497,7 +505,10 @@ static void test_13_half_open_connections(void)
         open[i % 128] = c;
     }
     usleep(200000);
-    CU_ASSERT_TRUE(rig.server->pending <= CONN_PENDING_MAX + 1);
+    pthread_mutex_lock(&rig.server->lock);
+    pending = rig.server->pending;
+    pthread_mutex_unlock(&rig.server->lock);
+    CU_ASSERT_TRUE(pending <= CONN_PENDING_MAX + 1);
     still_serves(&rig);
     for (unsigned i = 0; i < 128; i++)
         client_free(open[i]);

@@ -70,8 +70,7 @@ int conn_create(struct iscsid *server, int fd, struct conn **out, struct error *
     c->fd = fd;
     c->phase = CONN_LOGIN;
     c->recv_length = KEYS_LOGIN_LENGTH;
-    c->received_ns = clock_ns();
-    c->login_deadline_ns = c->received_ns + (int64_t)server->login_s * SECOND_NS;
+    c->accepted_ns = c->received_ns = clock_ns();
     c->tx.tail = &c->tx.head;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->quiet, NULL);
@@ -262,7 +261,7 @@ static int64_t ping_due_ns(const struct conn *c)
 }
 
 /* What time and others demand; an error ends the connection. */
-static int check_clock(struct conn *c, bool tx_pending, struct error *err)
+static int check_clock(struct conn *c, bool stalled, struct error *err)
 {
     int64_t now = clock_ns();
     bool login = c->phase == CONN_LOGIN;
@@ -271,7 +270,7 @@ static int check_clock(struct conn *c, bool tx_pending, struct error *err)
         return error_set(err, ERR_CANCELLED, "closed by the server");
     if (login && now >= c->login_deadline_ns)
         return error_set(err, ERR_TIMEOUT, "no login within %u seconds", c->server->login_s);
-    if (tx_pending && now - c->tx.progress_ns > CONN_STALL_S * SECOND_NS)
+    if (stalled)
         return error_set(err, ERR_TIMEOUT, "the initiator took no data for %d seconds",
                          CONN_STALL_S);
     if (atomic_load(&c->server->stopping) && (login || c->params.discovery))
@@ -309,7 +308,7 @@ static void unblock(struct conn *c)
 static int conn_turn(struct conn *c, struct error *err)
 {
     struct pollfd fds[2] = {{.fd = c->fd}, {.fd = c->wake_fd, .events = POLLIN}};
-    bool crowded, blocked, broken, pending;
+    bool crowded, blocked, broken, pending, stalled;
     uint64_t wakes;
     int rc;
 
@@ -318,6 +317,7 @@ static int conn_turn(struct conn *c, struct error *err)
     blocked = c->tx.blocked;
     broken = c->broken;
     pending = !tx_empty(c);
+    stalled = pending && clock_ns() - c->tx.progress_ns > CONN_STALL_S * SECOND_NS;
     pthread_mutex_unlock(&c->lock);
     if (broken)
         return error_set(err, ERR_CLOSED, "the connection broke while sending");
@@ -328,7 +328,7 @@ static int conn_turn(struct conn *c, struct error *err)
         return error_errno(err, "poll");
     if (fds[1].revents && read(c->wake_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
         return error_errno(err, "eventfd");
-    rc = check_clock(c, pending, err);
+    rc = check_clock(c, stalled, err);
     if (rc)
         return rc;
     if (fds[0].revents & (POLLOUT | POLLERR | POLLHUP))

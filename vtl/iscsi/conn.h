@@ -183,7 +183,7 @@ struct conn {
     struct text_exchange text;
     uint32_t recv_length; /* the largest data segment we take now */
     uint32_t next_ttt;
-    int64_t login_deadline_ns, received_ns;
+    int64_t accepted_ns, login_deadline_ns, received_ns;
     bool nop_outstanding, logout_asked, ended;
     struct scsi_nexus *nexus;
 

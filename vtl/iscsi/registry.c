@@ -24,6 +24,7 @@ void server_add(struct iscsid *s, struct conn *c)
 {
     CLEANUP_UNLOCK(&s->lock);
 
+    c->login_deadline_ns = c->accepted_ns + s->login_s * 1000000000LL;
     c->next = NULL;
     c->prev = s->conns_last;
     *(c->prev ? &c->prev->next : &s->conns) = c;
