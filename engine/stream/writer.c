@@ -159,9 +159,11 @@ void stream_writer_close(struct stream_writer *w)
 
 static int copy_image(struct stream_writer *w, const struct stream_image *image, struct error *err)
 {
+    const char *label = image->label ? image->label : "none";
+    size_t label_len = strlen(label);
+
     w->image = *image;
-    memcpy(w->label, image->label ? image->label : "none",
-           strnlen(image->label ? image->label : "none", sizeof(w->label) - 1));
+    memcpy(w->label, label, label_len < sizeof(w->label) ? label_len : sizeof(w->label) - 1);
     w->image.label = w->label;
     w->image.host = w->host = strdup(image->host ? image->host : "");
     w->image.path = w->path = strndup(image->path ? image->path : "", 4096);

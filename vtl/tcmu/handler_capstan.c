@@ -184,7 +184,8 @@ static int find_mailbox(struct tcmu_device *dev, struct tcmu_unit *unit, struct 
     void *base = NULL;
     size_t len;
     off_t offset;
-    CLEANUP_FREE char *name = tcmu_dev_get_memory_info(dev, &base, &len, &offset);
+    CLEANUP_FREE __attribute__((unused)) char *name =
+        tcmu_dev_get_memory_info(dev, &base, &len, &offset);
 
     unit->mailbox = base;
     if (!unit->mailbox || !(unit->mailbox->flags & TCMU_MAILBOX_FLAG_CAP_READ_LEN))
