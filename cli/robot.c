@@ -185,7 +185,7 @@ static int drive_take(struct robot *r, int drive, struct error *err)
     return 0;
 }
 
-enum rank { RANK_HOLDS_IT, RANK_EMPTY, RANK_SWAP, RANK_COUNT, RANK_NEVER };
+enum rank { RANK_EMPTY, RANK_SWAP, RANK_NEVER };
 
 bool robot_in_pool(const struct robot *r, const char *barcode)
 {
@@ -193,50 +193,86 @@ bool robot_in_pool(const struct robot *r, const char *barcode)
            strncmp(barcode, "CLN", 3) != 0; /* cleaning cartridges hold no data */
 }
 
-static enum rank drive_rank(const struct robot *r, const json_t *drive, const char *barcode)
+/* Somebody else's software has its hands on it. */
+static bool drive_in_use(const json_t *drive)
+{
+    return json_is_true(json_object_get(drive, "prevented")) ||
+           strcmp(json_get_text(drive, "state", ""), "busy") == 0;
+}
+
+/* How willingly a drive is taken for a cartridge that is in none. */
+static enum rank drive_rank(const struct robot *r, const json_t *drive)
 {
     const char *holds = json_get_text(drive, "cartridge", NULL);
     bool named = r->options.drive == (int)json_get_integer(drive, "drive", -1);
 
-    if (holds && strcmp(holds, barcode) == 0)
-        return RANK_HOLDS_IT;
-    if (r->options.drive != ROBOT_ANY_DRIVE && !named)
+    if ((r->options.drive != ROBOT_ANY_DRIVE && !named) ||
+        (r->drive != ROBOT_ANY_DRIVE && r->drive != (int)json_get_integer(drive, "drive", -1)))
         return RANK_NEVER;
     if (!holds)
         return RANK_EMPTY;
-    if (json_is_true(json_object_get(drive, "prevented")) ||
-        strcmp(json_get_text(drive, "state", ""), "busy") == 0)
+    if (drive_in_use(drive))
         return RANK_NEVER;
     return named || robot_in_pool(r, holds) ? RANK_SWAP : RANK_NEVER;
 }
 
-/* Keep the drive we have if it can serve, else take the best one that nobody else has locked. */
-static int drive_choose(struct robot *r, const json_t *drives, const char *barcode,
-                        struct error *err)
+/* Take the first drive of this rank that nobody else has locked; ERR_BUSY if there is none. */
+static int drive_take_ranked(struct robot *r, const json_t *drives, const char *barcode,
+                             enum rank rank, struct error *err)
 {
     int rc = error_set(err, ERR_BUSY,
-                       "no drive is free for the cartridge %s; unload one with 'capstan unload', or"
-                       " name it with --drive",
+                       "no drive is free for the cartridge %s: they are used by others, or hold"
+                       " cartridges that this must not put away; unload one with 'capstan unload',"
+                       " or name it with --drive",
                        barcode);
     size_t i;
     json_t *drive;
 
-    for (int rank = RANK_HOLDS_IT; rank < RANK_COUNT; rank++)
-        json_array_foreach(drives, i, drive)
-        {
-            int number = (int)json_get_integer(drive, "drive", -1);
-            int taken;
+    json_array_foreach(drives, i, drive)
+    {
+        int number = (int)json_get_integer(drive, "drive", -1);
+        struct error why;
+        int taken;
 
-            if ((int)drive_rank(r, drive, barcode) != rank)
-                continue;
-            if (rank != RANK_HOLDS_IT && r->drive != ROBOT_ANY_DRIVE && number != r->drive)
-                continue;
-            taken = drive_take(r, number, err);
-            if (taken != -ERR_BUSY || rank == RANK_HOLDS_IT)
-                return taken;
-            rc = taken;
-        }
+        if (drive_rank(r, drive) != rank)
+            continue;
+        taken = drive_take(r, number, &why);
+        if (taken != -ERR_BUSY || r->options.drive == number)
+            return taken ? error_set(err, why.code, "%s", why.message) : 0;
+    }
     return rc;
+}
+
+/* The drive that holds the cartridge, or NULL. */
+static const json_t *drive_holding(const json_t *drives, const char *barcode)
+{
+    for (size_t i = 0; i < json_array_size(drives); i++) {
+        const json_t *drive = json_array_get(drives, i);
+
+        if (strcmp(json_get_text(drive, "cartridge", ""), barcode) == 0)
+            return drive;
+    }
+    return NULL;
+}
+
+static int drive_choose(struct robot *r, const json_t *drives, const char *barcode,
+                        struct error *err)
+{
+    const json_t *holder = drive_holding(drives, barcode);
+    int number = (int)json_get_integer(holder, "drive", ROBOT_ANY_DRIVE), rc;
+
+    if (holder && r->options.drive != ROBOT_ANY_DRIVE && number != r->options.drive)
+        return error_set(err, ERR_BUSY, "the cartridge %s is in drive %d, not in drive %d", barcode,
+                         number, r->options.drive);
+    if (holder && number != r->drive && drive_in_use(holder))
+        return error_set(err, ERR_BUSY,
+                         "the cartridge %s is in drive %d, which another initiator"
+                         " uses",
+                         barcode, number);
+    if (holder)
+        return drive_take(r, number, err);
+    rc = drive_take_ranked(r, drives, barcode, RANK_EMPTY, err);
+    return rc == -ERR_BUSY ? drive_take_ranked(r, drives, barcode, RANK_SWAP, err) : rc;
 }
 
 /* ---- bringing a cartridge ---------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -23,7 +24,8 @@
 #include "vtl/control/config.h"
 #include "vtl/library/library.h"
 
-#define LABEL_MAX 15 /* bytes, as the header of a dump has room for them */
+#define SPACE_LEFT (64u << 20) /* bytes below which a file system counts as full */
+#define LABEL_MAX  15          /* bytes, as the header of a dump has room for them */
 
 const struct cli_option verb_dump_options[] = {
     {"drive", "N", "use that drive; default: one that suits"},
@@ -211,6 +213,22 @@ static void print_result(const struct dump_job *job, const struct dump_result *r
                r->image.warnings);
 }
 
+/* A drive can only say that it could not write; whether the disk behind it is full, we can see. */
+static int explain_failure(const struct dump_job *job, int rc, struct error *err)
+{
+    char why[ERROR_MESSAGE_SIZE];
+    struct statvfs fs;
+
+    if (!job->robot || rc == -ERR_OPERATOR || rc == -ERR_CANCELLED ||
+        statvfs(job->cli->root, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize > SPACE_LEFT)
+        return rc;
+    memcpy(why, err->message, sizeof(why));
+    return error_set(
+        err, ERR_NO_SPACE,
+        "the file system of %.200s has no space left, free some and dump again (%.200s)",
+        job->cli->root, why);
+}
+
 static int dump_perform(struct dump_job *job, struct error *err)
 {
     struct dump_result result = {0};
@@ -230,6 +248,8 @@ static int dump_perform(struct dump_job *job, struct error *err)
             printed = print_result_json(job, &result, rc ? &unsaid : err);
         else
             print_result(job, &result);
+    } else {
+        rc = explain_failure(job, rc, err);
     }
     free(result.parts);
     return rc ? rc : printed;

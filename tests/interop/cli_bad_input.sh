@@ -169,6 +169,19 @@ if [ "$(id -u)" = 0 ] && mkdir "$work/small" && mount -t tmpfs -o size=64k tmpfs
     expect 1 "space|full|device" "$capstan" --root "$work/small" init --cartridges 8
     [ -z "$(ls "$work/small")" ] || bad "an init without space has left something behind"
     umount "$work/small"
+    # A disk that fills up under a dump: the dump before it stays whole.
+    mount -t tmpfs -o size=20m tmpfs "$work/small"
+    CAPSTAN_ROOT=$work/small/lib
+    expect 0 "made" "$capstan" init --cartridges 2 --portal 127.0.0.1:0
+    serve
+    mkdir "$work/large" && head -c 40000000 /dev/urandom >"$work/large/file"
+    expect 0 "dumped 1 files" "$capstan" dump "$work/tree"
+    expect 1 "has no space left, free some" "$capstan" dump "$work/large"
+    expect 0 "identical" "$capstan" restore --compare latest "$work/tree"
+    expect 0 "CAP001L8 +good" "$capstan" cartridge verify CAP001L8
+    expect 0 "stopped" "$capstan" stop
+    umount "$work/small"
+    CAPSTAN_ROOT=$work/lib
 fi
 expect 1 "output could not be written" bash -c "'$capstan' status >/dev/full"
 

@@ -29,6 +29,7 @@ common_cleanup() {
         [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" != "$(readlink -f "$capstan")" ] ||
             kill -KILL "$pid" 2>/dev/null
     done
+    ! mountpoint -q "$work/small" 2>/dev/null || umount -l "$work/small"
     # In a build with sanitizers the daemon's faults stand in its log.
     if grep -qsE 'Sanitizer|runtime error' "$CAPSTAN_ROOT/run/serve.log"; then
         bad "the daemon has faults"

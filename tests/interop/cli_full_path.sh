@@ -100,6 +100,24 @@ if [ -w /dev/fuse ] && "$capstan" version | grep -q 'fuse *yes'; then
     fusermount3 -u "$work/view"
 fi
 
+# ---- two dumps at once: two drives, two cartridges
+serve
+expect 1 "is in drive 1, not in drive 0" "$capstan" dump --drive 0 --volume CAP001L8 "$tree"
+expect 1 "must not put away" "$capstan" dump --pool CAP002L8 "$tree"
+expect 0 "SML" "$capstan" unload 0
+"$capstan" dump --pool 'CAP*' "$tree" >"$work/one.log" 2>&1 &
+one=$!
+expect 0 "dumped" "$capstan" dump --pool 'CAP*' "$tree"
+checks=$((checks + 1))
+wait "$one" || {
+    bad "the other of two dumps failed"
+    cat "$work/one.log"
+}
+for image in $("$capstan" catalog list --json | sed -n 's/^ *"uuid": "\([^"]*\)".*/\1/p' | tail -2); do
+    expect 0 "identical" "$capstan" restore --compare "$image" "$tree"
+done
+expect 0 "stopped" "$capstan" stop
+
 # ---- SIGINT ends a dump politely
 serve
 "$capstan" dump --pool 'CAP*' / --one-file-system >"$work/dump.log" 2>&1 &
@@ -113,5 +131,5 @@ checks=$((checks + 1))
     bad "an interrupted dump ended with $status"
     tail -3 "$work/dump.log"
 }
-expect 0 "3 images" "$capstan" catalog check
+expect 0 "5 images" "$capstan" catalog check
 expect 0 "stopped" "$capstan" stop

@@ -92,6 +92,26 @@ static void test_everything(void)
     config_free(c);
 }
 
+/* The example that we hand out is right. */
+static void test_example(void)
+{
+    const char *srcdir = getenv("CAPSTAN_SRCDIR");
+    struct error err = ERROR_INIT;
+    struct config *c = NULL;
+    char path[4096];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/examples/capstan.conf", srcdir ? srcdir : "..");
+    f = fopen(path, "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    CHECK_OK(config_read(f, path, "/lib", &c, &err), err);
+    CU_ASSERT_EQUAL(c->portals.count, 2);
+    CU_ASSERT_EQUAL(c->initiators.count, 2);
+    CU_ASSERT_STRING_EQUAL(c->mutual_user, "cellar");
+    config_free(c);
+    fclose(f);
+}
+
 static void test_refused(void)
 {
     static const struct {
@@ -290,10 +310,15 @@ static void test_chap_incomplete(void)
 }
 
 static const struct check_test tests[] = {
-    {"defaults", test_defaults},     {"everything", test_everything},
-    {"refused", test_refused},       {"long", test_long},
-    {"many_items", test_many_items}, {"round_trip", test_round_trip},
-    {"secrets", test_secrets},       {"chap_incomplete", test_chap_incomplete},
+    {"defaults", test_defaults},
+    {"everything", test_everything},
+    {"example", test_example},
+    {"refused", test_refused},
+    {"long", test_long},
+    {"many_items", test_many_items},
+    {"round_trip", test_round_trip},
+    {"secrets", test_secrets},
+    {"chap_incomplete", test_chap_incomplete},
 };
 
 CHECK_MAIN("config", tests)
