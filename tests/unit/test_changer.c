@@ -322,6 +322,10 @@ static void test_reserved_changer(void)
     put_be16(cdb + 4, SLOT(0));
     put_be16(cdb + 6, SLOT(3));
     CU_ASSERT_EQUAL(rig_send(rig.b, CHANGER, cdb, 12, NULL, 0, 0), SCSI_RESERVATION_CONFLICT);
+    CU_ASSERT_EQUAL(rig_cdb(rig.b, CHANGER, "b8 00 00 00 ff ff 02 00 10 00 00 00", NULL, 0, 4096),
+                    SCSI_GOOD);
+    CU_ASSERT_EQUAL(rig_cdb(rig.b, CHANGER, "b8 00 00 00 ff ff 00 00 10 00 00 00", NULL, 0, 4096),
+                    SCSI_RESERVATION_CONFLICT);
     CU_ASSERT_EQUAL(rig_cdb(rig.b, CHANGER, "12 00 00 00 60 00", NULL, 0, 96), SCSI_GOOD);
     CU_ASSERT_EQUAL(move(SLOT(0), SLOT(3)), SCSI_GOOD);
     rig_stop();

@@ -967,7 +967,16 @@ static void test_deferred_at_filemarks(void)
     rig_cdb(rig.a, DRIVE, "10 00 00 00 01 00", NULL, 0, 0);
     CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WRITE_ERROR);
     CHECK_INFO(2); /* the block and the filemark */
+    CU_ASSERT_EQUAL(answer.sense[0] & 0x7f, 0x71);
     rig_store_fault = 0;
+    CU_ASSERT_EQUAL(locate16(3, 0), SCSI_GOOD);
+    rig_store_fault = ERR_IO; /* nothing but the filemarks themselves: a current error */
+    rig_cdb(rig.a, DRIVE, "10 00 00 00 03 00", NULL, 0, 0);
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WRITE_ERROR);
+    CU_ASSERT_EQUAL(answer.sense[0] & 0x7f, 0x70);
+    CHECK_INFO(3);
+    rig_store_fault = 0;
+    CHECK_POSITION(10);
     rig_stop();
 }
 
@@ -1026,6 +1035,22 @@ static void test_deferred_at_move(void)
     rig_stop();
 }
 
+/* Unbuffered, a write that can't be stored is that WRITE's own error. */
+static void test_unbuffered_error(void)
+{
+    start_sample();
+    CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "15 10 00 00 04 00", "\0\0\0\0", 4, 0), SCSI_GOOD);
+    locate16(3, 0);
+    rig_store_fault = ERR_IO;
+    write_block(1000, 8);
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WRITE_ERROR);
+    CU_ASSERT_EQUAL(answer.sense[0] & 0x7f, 0x70);
+    CHECK_INFO(1000);
+    rig_store_fault = 0;
+    CHECK_POSITION(10);
+    rig_stop();
+}
+
 /* A full file system below is the end of the medium, not a loss without a word (mhvtl #99). */
 static void test_no_space(void)
 {
@@ -1080,6 +1105,7 @@ static const struct check_test tests[] = {
     {"deferred_when_idle", test_deferred_when_idle},
     {"deferred_for_the_writer", test_deferred_for_the_writer},
     {"deferred_at_move", test_deferred_at_move},
+    {"unbuffered_error", test_unbuffered_error},
     {"no_space", test_no_space},
 };
 

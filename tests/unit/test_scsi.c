@@ -208,6 +208,7 @@ static void test_reserve(void)
         "4d 00 40 00 00 00 00 00 00 00",
         "57 00 00 00 00 00 00 00 00 00",
         "a3 0c 00 00 00 00 00 00 00 00 00 00",
+        "1e 00 00 00 00 00",
     };
     static const char *const conflicting[] = {
         TUR,
@@ -218,6 +219,7 @@ static void test_reserve(void)
         "1a 00 00 00 00 00",
         "56 00 00 00 00 00 00 00 00 00",
         "1b 00 00 00 01 00",
+        "1e 00 00 00 01 00",
     };
 
     rig_start();

@@ -23,7 +23,7 @@ static const struct opcode changer_opcodes[] = {
     {0x17, NO_SA, 6, OP_SHARED, "RELEASE(6)", {0}, SHORT, cmd_release},
     {0x1a, NO_SA, 6, 0, "MODE SENSE(6)", {0x08, 0xff, 0xff, 0xff}, SHORT, cmd_mode_sense},
     {0x1d, NO_SA, 6, 0, "SEND DIAGNOSTIC", {0xf7, 0, 0xff, 0xff}, MOTION, cmd_send_diagnostic},
-    {0x1e, NO_SA, 6, 0, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x03}, SHORT,
+    {0x1e, NO_SA, 6, OP_SHARED, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x03}, SHORT,
      cmd_prevent_allow},
     {0x2b, NO_SA, 10, 0, "POSITION TO ELEMENT", {0, 0xff, 0xff, 0xff, 0xff}, MOTION,
      cmd_position_to_element},

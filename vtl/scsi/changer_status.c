@@ -121,6 +121,11 @@ void cmd_read_element_status(struct scsi_lu *lu, struct scsi_task *task)
         .target = lu->target, .r = &r, .voltag = task->cdb[1] & 0x10, .dvcid = task->cdb[6] & 0x01};
     struct error err = ERROR_INIT;
 
+    /* Without CURDATA a robot might have to move, which a reservation forbids (SMC-2 table 2). */
+    if (!(task->cdb[6] & 0x02) && nexus_conflicts(lu, task->nexus)) {
+        task->status = SCSI_RESERVATION_CONFLICT;
+        return;
+    }
     if (type > ELEMENT_DRIVE) {
         task_bad_cdb(lu, task, 1, 3);
         return;

@@ -49,6 +49,10 @@ void cmd_prevent_allow(struct scsi_lu *lu, struct scsi_task *task)
         task_bad_cdb(lu, task, 4, 1);
         return;
     }
+    if (task->cdb[4] == 1 && nexus_conflicts(lu, task->nexus)) { /* ALLOW never conflicts */
+        task->status = SCSI_RESERVATION_CONFLICT;
+        return;
+    }
     CLEANUP_UNLOCK(&lu->target->lock);
     task->nexus->lu[lu->lun].prevents = task->cdb[4] == 1;
 }

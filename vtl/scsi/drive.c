@@ -34,7 +34,7 @@ static const struct opcode drive_opcodes[] = {
     {0x1b, NO_SA, 6, OP_SYNC, "LOAD UNLOAD", {0x01, 0, 0, 0x0f}, MOTION, cmd_load_unload},
     {0x1d, NO_SA, 6, OP_SYNC, "SEND DIAGNOSTIC", {0xf7, 0, 0xff, 0xff}, MOTION,
      cmd_send_diagnostic},
-    {0x1e, NO_SA, 6, 0, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x03}, SHORT,
+    {0x1e, NO_SA, 6, OP_SHARED, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x03}, SHORT,
      cmd_prevent_allow},
     {0x2b, NO_SA, 10, OP_MEDIUM | OP_SYNC, "LOCATE(10)",
      {0x07, 0, 0xff, 0xff, 0xff, 0xff, 0, 0xff}, MOTION, cmd_locate10},

@@ -28,7 +28,8 @@ static bool load_refused(struct scsi_lu *lu, uint16_t code, unsigned alert, cons
 
     if (d->medium != MEDIUM_FAILED) { /* not for every retry */
         log_warning("Drive %u can't load cartridge %s: %s", d->number, d->barcode, why);
-        alert_raise(lu, alert);
+        if (alert)
+            alert_raise(lu, alert);
     }
     d->medium = MEDIUM_FAILED;
     d->failure = code;
@@ -56,7 +57,7 @@ static bool drive_open(struct scsi_lu *lu)
         return true;
     drive_close(d);
     if (rc == -ERR_BUSY)
-        return load_refused(lu, ASC_BECOMING_READY, 12, err.message);
+        return load_refused(lu, ASC_BECOMING_READY, 0, err.message);
     return load_refused(lu, rc == -ERR_FORMAT ? ASC_INCOMPATIBLE_MEDIUM : ASC_LOAD_FAILED, 4,
                         err.message);
 }

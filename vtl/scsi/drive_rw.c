@@ -228,13 +228,30 @@ static void write_warn(struct scsi_lu *lu, struct scsi_task *task)
                                .information = 0});
 }
 
-/* Status of a WRITE or WRITE FILEMARKS that the cartridge has taken. */
-static void write_end(struct scsi_lu *lu, struct scsi_task *task, bool sync, bool early_warning)
+static uint64_t drive_address(const struct drive *d)
 {
-    if (sync && !drive_flush(lu, task))
-        return;
-    if (early_warning)
-        write_warn(lu, task);
+    struct cartridge_position pos;
+
+    cartridge_tell(d->cartridge, &pos);
+    return pos.lba;
+}
+
+/* Synchronise what a command has written from object `first` on, of which `residual` is the count
+ * for INFORMATION.  If nothing older is lost, it is this command's own error, and no deferred one.
+ */
+static bool write_sync(struct scsi_lu *lu, struct scsi_task *task, uint64_t first, int64_t residual)
+{
+    struct sense s;
+
+    if (drive_sync(lu, &s))
+        return true;
+    if (s.command_specific >= first) {
+        s.deferred = false;
+        s.command_specific = 0;
+        s.information = residual;
+    }
+    task_check(lu, task, &s);
+    return false;
 }
 
 void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
@@ -242,6 +259,7 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
     struct drive *d = lu->drive;
     bool early_warning = false;
     struct transfer t;
+    uint64_t first;
 
     if (!transfer_decode(lu, task, &t))
         return;
@@ -252,6 +270,7 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
     }
     if (t.count == 0 || !drive_may_write(lu, task))
         return;
+    first = drive_address(d);
     for (uint32_t done = 0; done < t.count; done++) {
         struct error err = ERROR_INIT;
         bool ew = false;
@@ -266,7 +285,10 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
         d->counters.bytes_written += t.size;
         d->total_written += t.size;
     }
-    write_end(lu, task, !lu->buffered, early_warning);
+    if (!lu->buffered && !write_sync(lu, task, first, transfer_residual(&t, 0)))
+        return;
+    if (early_warning)
+        write_warn(lu, task);
 }
 
 /* ---- WRITE FILEMARKS ------------------------------------------------------------------------- */
@@ -276,6 +298,7 @@ void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
 {
     uint32_t count = get_be24(task->cdb + 2);
     bool immed = task->cdb[1] & 0x01, early_warning = false;
+    uint64_t first = drive_address(lu->drive);
     struct error err = ERROR_INIT;
     int rc;
 
@@ -292,7 +315,10 @@ void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
             return;
         }
     }
-    write_end(lu, task, !immed, early_warning);
+    if (!immed && !write_sync(lu, task, first, count))
+        return;
+    if (early_warning)
+        write_warn(lu, task);
 }
 
 /* ---- ERASE ----------------------------------------------------------------------------------- */
