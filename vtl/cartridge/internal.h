@@ -169,10 +169,16 @@ int walk_start(struct cartridge *c, const struct segment *seg, struct walk *w, s
 int walk_run(struct cartridge *c, const struct segment *seg, uint64_t floor, struct walk *w,
              struct error *err);
 
-/* Check the payloads of the records from index entry `from` on and cut the walk at the first that
- * does not hold. */
-int walk_check_payloads(struct cartridge *c, const struct segment *seg, size_t from, struct walk *w,
-                        struct error *err);
+/* Check the payloads of the records from..to; *good is the first that does not hold, or to. */
+int walk_check_payloads(struct cartridge *c, const struct segment *seg, const struct walk *w,
+                        size_t from, size_t to, size_t *good, struct error *err);
+
+/* The mark before index entry number records. */
+struct walk_mark walk_mark_at(const struct walk *w, const struct segment *seg, size_t records);
+
+/* What is surely durable of w: up to the published end or the last COMMIT known to have been
+ * synced.  Damage before it is no reason to cut the tape; it is told when it is read. */
+struct walk_mark walk_trusted(const struct walk *w, const struct segment *seg);
 void walk_cut(struct walk *w, const struct walk_mark *mark);
 void walk_free(struct walk *w);
 
@@ -213,6 +219,10 @@ struct writer {
 int writer_append(struct cartridge *c, enum record_type type, const void *data, uint32_t len,
                   uint32_t count, struct error *err);
 int writer_begin(struct cartridge *c, uint32_t partition, struct error *err);
+
+/* Make everything durable, and publish the segment the first time.  On failure the buffer still
+ * holds what is not. */
+int writer_commit(struct cartridge *c, struct error *err);
 
 /* Hand the buffer over when it is worth it, commit when the window is full, seal a full segment. */
 int writer_push(struct cartridge *c, struct error *err);

@@ -15,7 +15,8 @@
 #include "common/log.h"
 #include "vtl/cartridge/internal.h"
 
-#define REFRESH_TRIES 4
+#define REFRESH_TRIES    4
+#define RECOVER_COPY_MAX (128u << 20) /* more than a writer ever has without a sync */
 
 /* ---- create ---------------------------------------------------------------------------------- */
 
@@ -100,30 +101,99 @@ int cartridge_create(struct store *store, struct cartridge_identity *id, struct 
 
 /* ---- recovery -------------------------------------------------------------------------------- */
 
-/* Give the open segment the end that the walk w found. */
+/* Write the records of w behind `from` again, to a new segment. */
+static int repeat_tail(struct cartridge *c, const struct segment *seg, const struct walk *w,
+                       size_t from, struct error *err)
+{
+    int rc = writer_begin(c, seg->partition, err);
+
+    for (size_t i = from; rc == 0 && i < w->index.count; i++) {
+        uint64_t offset = (uint64_t)w->index.entries[i].offset16 * RECORD_ALIGN;
+        uint8_t raw[RECORD_HEADER_SIZE];
+        CLEANUP_FREE uint8_t *payload = NULL;
+        struct record r;
+        size_t got;
+
+        rc = segment_read(c, seg, offset, raw, sizeof(raw), &got, err);
+        if (rc == 0 && (got < sizeof(raw) || !record_decode(raw, &r)))
+            rc = error_set(err, ERR_IO, "a segment changed while it was recovered");
+        if (rc)
+            break;
+        payload = malloc((size_t)r.stored + 1);
+        if (!payload)
+            return error_set(err, ERR_NO_MEMORY, "no memory for a block of %u bytes", r.stored);
+        rc = segment_read(c, seg, offset + RECORD_HEADER_SIZE, payload, r.stored, &got, err);
+        if (rc == 0 && (got < r.stored || !check_payload(&r, payload)))
+            rc = error_set(err, ERR_IO, "a segment changed while it was recovered");
+        if (rc == 0)
+            rc = writer_append(c, r.type, payload, r.stored, r.count, err);
+    }
+    return rc ? rc : writer_commit(c, err);
+}
+
+/* Take over what is behind the trusted part.  It can be read, but that does not mean that it is on
+ * the disk: after a failed sync the kernel shows pages that it will never write, and a sync now
+ * would succeed.  So it is written once more.  Only if there is no room for that is it believed:
+ * the cartridge is still good for reading. */
+static int recover_tail(struct cartridge *c, struct segment *seg, struct walk *w,
+                        struct walk_mark trusted, struct error *err)
+{
+    struct segment_list *list = &cartridge_map(c)->partition[seg->partition];
+    struct segment whole = *seg;
+    size_t count = list->count;
+    struct error why = ERROR_INIT;
+    char name[STORE_NAME_MAX + 1];
+    int rc = -ERR_NO_SPACE;
+
+    whole.end = w->place;
+    whole.sealed = w->end_seen;
+    whole.records_end = w->end_seen ? w->header : w->offset;
+    seg->end = trusted.place;
+    seg->sealed = false;
+    seg->records_end = trusted.offset;
+    if (seg->end.lba == seg->first.lba)
+        list->count--;
+    if (w->offset - trusted.offset <= RECOVER_COPY_MAX)
+        rc = repeat_tail(c, &whole, w, trusted.records, &why);
+    if (rc == 0)
+        return 0;
+    c->writer.open = false;
+    c->writer.len = c->writer.flushed = 0;
+    if (rc != -ERR_NO_SPACE)
+        return error_set(err, why.code, "cartridge %s can't be recovered: %s", c->identity.barcode,
+                         why.message);
+    list->count = count;
+    list->items[count - 1] = whole;
+    segment_name(whole.seq, name);
+    return store_sync(c->store, name, err);
+}
+
 static int recover_segment(struct cartridge *c, struct segment *seg, struct walk *w,
                            struct error *err)
 {
-    char name[STORE_NAME_MAX + 1];
-    size_t from;
+    struct walk_mark trusted, end;
+    size_t good;
     int rc = walk_start(c, seg, w, err);
 
     if (rc == 0)
         rc = walk_run(c, seg, seg->end.lba, w, err);
     if (rc)
         return rc;
-    /* What the superblock or a later record vouches for was synced: damage there is no reason to
-     * cut the tape, it is told when it is read. */
-    from = w->durable.records;
-    while (from < w->index.count && w->index.entries[from].lba < seg->end.lba)
-        from++;
-    rc = walk_check_payloads(c, seg, from, w, err);
+    if (w->index.damage)
+        log_warning("cartridge %s: segment %016llx is damaged: %s", c->identity.barcode,
+                    (unsigned long long)seg->seq, w->index.damage);
+    c->dirty = true;
+    trusted = walk_trusted(w, seg);
+    rc = walk_check_payloads(c, seg, w, trusted.records, w->index.count, &good, err);
     if (rc)
         return rc;
-    segment_name(seg->seq, name);
-    rc = store_sync(c->store, name, err);
-    if (rc && rc != -ERR_NOT_FOUND && rc != -ERR_FORMAT)
-        return rc;
+    if (good < w->index.count) {
+        end = walk_mark_at(w, seg, good);
+        walk_cut(w, &end);
+        w->end_seen = false;
+    }
+    if (w->index.count > trusted.records)
+        return recover_tail(c, seg, w, trusted, err);
     seg->end = w->place;
     seg->sealed = w->end_seen;
     seg->records_end = w->end_seen ? w->header : w->offset;
@@ -141,13 +211,6 @@ static int recover(struct cartridge *c, struct error *err)
             continue;
         memset(&w, 0, sizeof(w));
         rc = recover_segment(c, seg, &w, err);
-        if (rc == 0) {
-            if (w.index.damage)
-                log_warning("cartridge %s: segment %016llx is damaged: %s", c->identity.barcode,
-                            (unsigned long long)seg->seq, w.index.damage);
-            index_cache_put(&c->cache, &w.index);
-            c->dirty = true;
-        }
         walk_free(&w);
         if (rc)
             return rc;
@@ -157,6 +220,7 @@ static int recover(struct cartridge *c, struct error *err)
 
 /* ---- orphans --------------------------------------------------------------------------------- */
 
+/* Segments that no superblock names: they were never committed, or fell out of limbo. */
 struct orphans {
     struct cartridge *c;
     struct segment_list found;
@@ -170,27 +234,29 @@ static int find_orphan(void *ctx, const char *object, uint64_t size)
     struct segment seg = {0};
 
     (void)size;
-    if (sscanf(object, "seg-%16llx", &seq) != 1)
+    if (sscanf(object, "seg-%16llx", &seq) != 1 || seq == 0 || seq > INT64_MAX)
         return 0;
     segment_name(seq, name);
-    if (strcmp(name, object) != 0 || map_needs(cartridge_map(o->c), seq))
+    if (strcmp(name, object) != 0)
+        return 0;
+    /* The superblock does not know of numbers that were used in vain. */
+    if (seq >= o->c->super.next_seq)
+        o->c->super.next_seq = seq + 1;
+    if (map_needs(cartridge_map(o->c), seq))
         return 0;
     seg.seq = seq;
-    return segment_list_add(&o->found, &seg, NULL);
+    (void)segment_list_add(&o->found, &seg, NULL); /* too many: the next open gets the rest */
+    return 0;
 }
 
-/* Delete the segments that no superblock names: they were never committed, or fell out of limbo. */
-static void remove_orphans(struct cartridge *c)
+static void remove_orphans(struct cartridge *c, const struct orphans *o)
 {
-    struct orphans o = {c, {NULL, 0, 0}};
     char name[STORE_NAME_MAX + 1];
 
-    (void)store_list(c->store, find_orphan, &o, NULL);
-    for (size_t i = 0; i < o.found.count; i++) {
-        segment_name(o.found.items[i].seq, name);
+    for (size_t i = 0; i < o->found.count; i++) {
+        segment_name(o->found.items[i].seq, name);
         (void)store_delete(c->store, name, NULL);
     }
-    free(o.found.items);
 }
 
 /* ---- open ------------------------------------------------------------------------------------ */
@@ -212,24 +278,44 @@ static int load_identity(struct cartridge *c, struct error *err)
 
 static int open_writing(struct cartridge *c, struct error *err)
 {
+    struct orphans orphans = {c, {NULL, 0, 0}};
     struct error why = ERROR_INIT;
     bool whole;
     int rc = super_load(c->store, c->identity.uuid, &c->super, &whole, err);
 
     if (rc == 0)
+        rc = store_list(c->store, find_orphan, &orphans, err);
+    if (rc == 0)
         rc = recover(c, err);
-    if (rc)
-        return rc;
     /* A store that is full or refuses just now must not keep the cartridge from being read: what
      * was recovered is found again, and published with the next commit. */
-    if ((c->dirty || !whole) && super_publish(c, &why) != 0) {
+    if (rc == 0 && (c->dirty || !whole) && super_publish(c, &why) != 0) {
         c->dirty = true;
         log_warning("cartridge %s: %s", c->identity.barcode, why.message);
     }
     /* With a copy of the superblock missing, the map may be an old one: delete nothing. */
-    if (whole && !c->dirty)
-        remove_orphans(c);
-    return 0;
+    if (rc == 0 && whole && !c->dirty)
+        remove_orphans(c, &orphans);
+    free(orphans.found.items);
+    return rc;
+}
+
+/* Let seg end for the reader where the last COMMIT is.  If its sync is still to come, or never came
+ * because of a crash, data before it may be missing. */
+static int show_committed(struct cartridge *c, struct segment *seg, const struct walk *w,
+                          struct error *err)
+{
+    struct walk_mark trusted = walk_trusted(w, seg), end = w->commit;
+    size_t good;
+    int rc;
+
+    if (end.records <= trusted.records) {
+        seg->end = trusted.place;
+        return 0;
+    }
+    rc = walk_check_payloads(c, seg, w, trusted.records, end.records, &good, err);
+    seg->end = good < end.records ? walk_mark_at(w, seg, good).place : end.place;
+    return rc;
 }
 
 /* Go on with the walk of the segment that a writer has open, or start it. */
@@ -249,10 +335,10 @@ static int follow_writer(struct cartridge *c, struct error *err)
     }
     if (rc == 0)
         rc = walk_run(c, seg, seg->end.lba, w, err);
+    if (rc == 0)
+        rc = show_committed(c, seg, w, err);
     if (rc)
         walk_free(w);
-    else if (w->commit.place.lba > seg->end.lba)
-        seg->end = w->commit.place;
     return rc;
 }
 

@@ -177,8 +177,9 @@ static int walk_take(struct walk *w, const struct record *r, const uint8_t *raw,
         rc = index_add(&w->index, offset, r->count, record_cost(r), files, end, err);
     if (rc)
         return rc;
-    /* A COMMIT that something follows was synced: the writer waits for it (writer.c). */
-    if (w->skipped_commit)
+    /* A COMMIT that an object follows was synced: the writer waits for it (writer.c).  END comes in
+     * the same breath as the last COMMIT. */
+    if (w->skipped_commit && r->count > 0)
         w->durable = w->commit;
     w->place.lba += r->count;
     w->place.file += files;
@@ -283,30 +284,45 @@ static int payload_holds(struct cartridge *c, const struct segment *seg, uint64_
     return rc;
 }
 
-int walk_check_payloads(struct cartridge *c, const struct segment *seg, size_t from, struct walk *w,
-                        struct error *err)
+int walk_check_payloads(struct cartridge *c, const struct segment *seg, const struct walk *w,
+                        size_t from, size_t to, size_t *good, struct error *err)
 {
     uint8_t *buf = NULL;
     size_t room = 0;
+    bool holds = true;
     int rc = 0;
 
-    for (size_t i = from; rc == 0 && i < w->index.count; i++) {
-        const struct index_entry *e = &w->index.entries[i];
-        bool holds = true;
+    for (*good = from; rc == 0 && *good < to; (*good)++) {
+        uint64_t offset = (uint64_t)w->index.entries[*good].offset16 * RECORD_ALIGN;
 
-        if (index_kind(&w->index, i) == OBJECT_BLOCK)
-            rc = payload_holds(c, seg, (uint64_t)e->offset16 * RECORD_ALIGN, &buf, &room, &holds,
-                               err);
-        if (!holds) {
-            struct walk_mark mark = {
-                (uint64_t)e->offset16 * RECORD_ALIGN,
-                i,
-                {e->lba, seg->first.file + e->files, seg->first.used + e->used}};
-
-            walk_cut(w, &mark);
-            w->end_seen = false;
-        }
+        if (index_kind(&w->index, *good) == OBJECT_BLOCK)
+            rc = payload_holds(c, seg, offset, &buf, &room, &holds, err);
+        if (!holds)
+            break;
     }
     free(buf);
     return rc;
+}
+
+struct walk_mark walk_mark_at(const struct walk *w, const struct segment *seg, size_t records)
+{
+    const struct index_entry *e =
+        records < w->index.count ? &w->index.entries[records] : &w->index.end;
+
+    return (struct walk_mark){
+        (uint64_t)e->offset16 * RECORD_ALIGN,
+        records,
+        {e->lba, seg->first.file + e->files, seg->first.used + e->used},
+    };
+}
+
+struct walk_mark walk_trusted(const struct walk *w, const struct segment *seg)
+{
+    size_t records = w->durable.records;
+
+    if (records >= w->index.count || w->index.entries[records].lba >= seg->end.lba)
+        return w->durable;
+    while (records < w->index.count && w->index.entries[records].lba < seg->end.lba)
+        records++;
+    return walk_mark_at(w, seg, records);
 }

@@ -129,8 +129,9 @@ int cartridge_sync(struct cartridge *c, uint64_t *lost, struct error *err)
 {
     int rc = writer_settle(c, err);
 
-    /* What was cut off and nothing was written in its place. */
-    if (rc == 0 && c->branching)
+    /* What was cut off and nothing was written in its place; what was lost; what a recovery found
+     * and could not publish: after a good sync no crash may bring the other state back. */
+    if (rc == 0 && c->dirty)
         rc = super_publish(c, err);
     if (rc && lost)
         *lost = map_end(cartridge_map(c), c->writer.partition).lba;

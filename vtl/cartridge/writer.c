@@ -151,7 +151,7 @@ static int writer_flush(struct cartridge *c, struct error *err)
 }
 
 /* One COMMIT, one sync; the first time of a segment, the superblock that names it. */
-static int writer_commit(struct cartridge *c, struct error *err)
+int writer_commit(struct cartridge *c, struct error *err)
 {
     struct writer *w = &c->writer;
     char name[STORE_NAME_MAX + 1];
@@ -215,12 +215,16 @@ static int writer_rescue(struct cartridge *c, int reason, struct error *err)
     struct writer *w = &c->writer;
     size_t skip = w->base == 0 ? SEGMENT_HEADER_SIZE : 0;
     size_t len = w->len;
+    bool owes = writer_segment(c)->end.lba > w->synced.lba;
     uint8_t *old = w->buf;
     int rc;
 
-    w->buf = NULL;
-    w->len = w->room = 0;
+    w->len = 0;
     writer_cut(c);
+    if (!owes) /* only a seal failed; without it the segment is as good */
+        return 0;
+    w->buf = NULL;
+    w->room = 0;
     if (reason == -ERR_NO_SPACE)
         super_drop_limbo(c);
     rc = writer_begin(c, w->partition, err);
@@ -316,6 +320,8 @@ int writer_end(struct cartridge *c, struct error *err)
     rc = writer_settle(c, err);
     if (rc)
         return rc;
+    if (!w->open) /* the seal failed */
+        return 0;
     seg = writer_segment(c);
     seg->sealed = w->end_offset != 0;
     seg->records_end = w->end_offset ? w->end_offset : w->base;
