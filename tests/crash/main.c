@@ -15,6 +15,18 @@
 #include "common/log.h"
 #include "tests/crash/explorer.h"
 
+/* A sanitizer makes it eight times slower, and has its own reason to run. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CUTS_DEFAULT 10000
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CUTS_DEFAULT 10000
+#endif
+#endif
+#ifndef CUTS_DEFAULT
+#define CUTS_DEFAULT 100000
+#endif
+
 #ifndef PLANT
 #define PLANT NULL
 #endif
@@ -90,7 +102,7 @@ int main(int argc, char **argv)
     const char *plant = PLANT;
     struct explorer_options o = {
         .seed = from_environment("CRASH_SEED", 1),
-        .cuts = from_environment("CRASH_CUTS", 100000),
+        .cuts = from_environment("CRASH_CUTS", CUTS_DEFAULT),
         .only_life = UINT64_MAX,
         .swallow_syncs = PLANT_SWALLOW_SYNCS,
     };
