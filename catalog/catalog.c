@@ -69,7 +69,7 @@ static int open_parts(struct catalog *cat, bool create, struct error *err)
     rc = db_open(path, &catalog_format, create ? DB_CREATE : DB_READ_WRITE, &cat->db, err);
     if (rc != 0)
         return rc;
-    return db_readonly(cat->db) ? 0 : debris_remove(cat, err);
+    return db_readonly(cat->db) ? 0 : catalog_debris_remove(cat, err);
 }
 
 int catalog_open(const char *dir, bool create, struct catalog **out, struct error *err)
@@ -98,7 +98,7 @@ void catalog_close(struct catalog *cat)
 {
     if (!cat)
         return;
-    index_cache_clear(cat);
+    catalog_index_cache_clear(cat);
     db_close(cat->db);
     if (cat->images_fd >= 0)
         close(cat->images_fd);
@@ -107,7 +107,7 @@ void catalog_close(struct catalog *cat)
     free(cat);
 }
 
-bool uuid_valid(const char *uuid)
+bool catalog_uuid_valid(const char *uuid)
 {
     if (strlen(uuid) != CATALOG_UUID_TEXT - 1)
         return false;
@@ -147,7 +147,8 @@ static int read_image(struct db_query *q, struct catalog_image *image, struct er
         rc = db_column_string(q, 4, image->label, sizeof(image->label), err);
     if (rc == 0)
         rc = db_column_string(q, 7, image->base_uuid, sizeof(image->base_uuid), err);
-    if (rc == 0 && (!uuid_valid(image->uuid) || image->blocking == 0 || image->blocking > CATALOG_BLOCKING_MAX))
+    if (rc == 0 && (!catalog_uuid_valid(image->uuid) || image->blocking == 0 ||
+                    image->blocking > CATALOG_BLOCKING_MAX))
         rc = error_set(err, ERR_CORRUPT, "The catalog has an image %.60s that makes no sense",
                        image->uuid);
     return rc;
@@ -262,7 +263,7 @@ int catalog_image(struct catalog *cat, const char *prefix, struct catalog_image 
     return image_by_prefix(cat, lower, out, err);
 }
 
-int image_known(struct catalog *cat, const char *uuid, bool *known, struct error *err)
+int catalog_image_known(struct catalog *cat, const char *uuid, bool *known, struct error *err)
 {
     CLEANUP_DB_QUERY struct db_query *q = NULL;
     int rc = db_prepare(cat->db, "SELECT 1 FROM image WHERE uuid = ?1", &q, err);
@@ -330,8 +331,8 @@ int catalog_parts(struct catalog *cat, const char *uuid, struct catalog_part **o
     return 0;
 }
 
-int parts_cover(const struct catalog_part *parts, size_t count, uint64_t stream_blocks,
-                struct error *err)
+int catalog_parts_cover(const struct catalog_part *parts, size_t count, uint64_t stream_blocks,
+                        struct error *err)
 {
     uint64_t next = 0;
 
@@ -397,11 +398,11 @@ static int delete_row(struct catalog *cat, const char *uuid, struct error *err)
     if (rc == 0 && db_changes(cat->db) == 0)
         rc = error_set(err, ERR_NOT_FOUND, "The catalog has no image %s", uuid);
     if (rc == 0)
-        rc = generation_raise(cat, err);
+        rc = catalog_generation_raise(cat, err);
     return rc == 0 ? db_commit(cat->db, err) : rc;
 }
 
-int generation_raise(struct catalog *cat, struct error *err)
+int catalog_generation_raise(struct catalog *cat, struct error *err)
 {
     return db_exec(cat->db, "UPDATE change SET generation = generation + 1", err);
 }
@@ -411,13 +412,13 @@ int catalog_image_delete(struct catalog *cat, const char *uuid, struct error *er
     char name[INDEX_NAME_SIZE];
     int rc;
 
-    if (!uuid_valid(uuid))
+    if (!catalog_uuid_valid(uuid))
         return error_set(err, ERR_USAGE, "\"%.60s\" is not the uuid of an image", uuid);
     rc = delete_row(cat, uuid, err);
     if (rc != 0)
         return rc;
-    index_cache_forget(cat, uuid);
-    index_file_name(uuid, name);
+    catalog_index_cache_forget(cat, uuid);
+    catalog_index_file_name(uuid, name);
     /* The image is gone with its row; what cannot be removed now is debris for the next open. */
     if (unlinkat(cat->images_fd, name, 0) < 0 && errno != ENOENT)
         log_warning("Cannot remove %s/images/%s: %s", cat->dir, name, strerror(errno));

@@ -122,7 +122,7 @@ static int check_image(void *ctx, const struct catalog_image *image)
     if (rc == -ERR_NOT_FOUND)
         return error_set(check->err, ERR_CORRUPT, "Image %s is on no cartridge", image->uuid);
     if (rc == 0)
-        rc = parts_cover(parts, count, image->stream_blocks, check->err);
+        rc = catalog_parts_cover(parts, count, image->stream_blocks, check->err);
     if (rc == -ERR_RANGE) {
         error_prefix(check->err, "Image %s", image->uuid);
         if (check->err)

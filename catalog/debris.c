@@ -22,7 +22,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 
-void index_file_name(const char *uuid, char name[INDEX_NAME_SIZE])
+void catalog_index_file_name(const char *uuid, char name[INDEX_NAME_SIZE])
 {
     snprintf(name, INDEX_NAME_SIZE, "%s.idx", uuid);
 }
@@ -34,7 +34,7 @@ static bool name_uuid(const char *name, char uuid[CATALOG_UUID_TEXT])
         return false;
     memcpy(uuid, name, CATALOG_UUID_TEXT - 1);
     uuid[CATALOG_UUID_TEXT - 1] = '\0';
-    return uuid_valid(uuid);
+    return catalog_uuid_valid(uuid);
 }
 
 static void remove_debris(struct catalog *cat, const char *name)
@@ -60,13 +60,13 @@ static int remove_unknown_index(struct catalog *cat, const char *name, const cha
 {
     DB_TRANSACTION(cat->db);
     bool known;
-    int rc = image_known(cat, uuid, &known, err);
+    int rc = catalog_image_known(cat, uuid, &known, err);
 
     if (rc != 0 || known)
         return rc;
     rc = db_begin(cat->db, err);
     if (rc == 0)
-        rc = image_known(cat, uuid, &known, err);
+        rc = catalog_image_known(cat, uuid, &known, err);
     if (rc == 0 && !known)
         remove_debris(cat, name);
     return rc;
@@ -86,7 +86,7 @@ static int examine(struct catalog *cat, const char *name, struct error *err)
     return 0;
 }
 
-int debris_remove(struct catalog *cat, struct error *err)
+int catalog_debris_remove(struct catalog *cat, struct error *err)
 {
     int fd = openat(cat->images_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);

@@ -75,7 +75,7 @@ static void index_trim(struct catalog *cat)
         index_drop(cat, last);
 }
 
-void index_cache_forget(struct catalog *cat, const char *uuid)
+void catalog_index_cache_forget(struct catalog *cat, const char *uuid)
 {
     CLEANUP_UNLOCK(&cat->lock);
     struct catalog_index *idx = index_find(cat, uuid);
@@ -84,7 +84,7 @@ void index_cache_forget(struct catalog *cat, const char *uuid)
         index_drop(cat, idx);
 }
 
-void index_cache_clear(struct catalog *cat)
+void catalog_index_cache_clear(struct catalog *cat)
 {
     while (cat->indexes)
         index_drop(cat, cat->indexes);
@@ -121,11 +121,11 @@ static int index_load(struct catalog *cat, const char *uuid, const struct stat *
         return error_set(err, ERR_NO_MEMORY, "No memory to open a file history");
     }
     pthread_mutex_init(&idx->lock, NULL);
-    strcpy(idx->uuid, uuid);
+    memcpy(idx->uuid, uuid, sizeof(idx->uuid)); /* catalog_uuid_valid(): its length is known */
     idx->cat = cat;
     idx->dev = st->st_dev;
     idx->file_ino = st->st_ino;
-    rc = db_open(path, &index_format, DB_IMMUTABLE, &idx->db, err);
+    rc = db_open(path, &catalog_index_format, DB_IMMUTABLE, &idx->db, err);
     if (rc == 0)
         rc = check_about(idx, err);
     if (rc != 0) {
@@ -145,9 +145,9 @@ int catalog_index_open(struct catalog *cat, const char *uuid, struct catalog_ind
     struct stat st;
     int rc = 0;
 
-    if (!uuid_valid(uuid))
+    if (!catalog_uuid_valid(uuid))
         return error_set(err, ERR_USAGE, "\"%.60s\" is not the uuid of an image", uuid);
-    index_file_name(uuid, name);
+    catalog_index_file_name(uuid, name);
     idx = index_find(cat, uuid);
     if (fstatat(cat->images_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         rc = error_errno(err, "Cannot open the file history of image %s", uuid);
@@ -349,7 +349,7 @@ static int read_entry(struct catalog_index *idx, struct db_query *q, struct batc
     size_t len;
     const void *name = db_column_blob(q, 0, &len);
 
-    if (!entry_name_valid(name, len))
+    if (!catalog_entry_name_valid(name, len))
         return index_corrupt(idx, err, "it holds an impossible name for inode",
                              db_column_int(q, 1));
     if (db_column_null(q, 2))
@@ -467,7 +467,7 @@ static int next_xattr(struct catalog_index *idx, uint32_t ino, char name[CATALOG
     rc = db_step(q, found, err);
     if (rc != 0 || !*found)
         return rc;
-    strcpy(before, name);
+    memcpy(before, name, sizeof(before));
     rc = db_column_string(q, 0, name, CATALOG_NAME_MAX + 1, err);
     if (rc != 0)
         return rc;

@@ -11,14 +11,14 @@
 #include "catalog/catalog.h"
 #include "common/db.h"
 
-#define CATALOG_ROOT_INO   2 /* of every image: dump(8) */
+#define CATALOG_ROOT_INO     2     /* of every image: dump(8) */
 #define CATALOG_BLOCKING_MAX 16384 /* a record of 16 MiB, the longest block SSC-5 knows */
-#define CATALOG_LINK_MAX   4096
-#define CATALOG_XATTR_MAX  65536 /* bytes of a value: XATTR_SIZE_MAX */
-#define CATALOG_IDLE_INDEX 16    /* indexes kept open though nobody uses them */
+#define CATALOG_LINK_MAX     4096
+#define CATALOG_XATTR_MAX    65536 /* bytes of a value: XATTR_SIZE_MAX */
+#define CATALOG_IDLE_INDEX   16    /* indexes kept open though nobody uses them */
 
-extern const struct db_format catalog_format; /* catalog.db */
-extern const struct db_format index_format;   /* images/<uuid>.idx */
+extern const struct db_format catalog_format;       /* catalog.db */
+extern const struct db_format catalog_index_format; /* images/<uuid>.idx */
 
 /* Locks: catalog.lock may be taken while no index.lock is held, and no callback runs under either.
  */
@@ -44,30 +44,30 @@ struct catalog_index {
 
 /* "<uuid>.idx" */
 #define INDEX_NAME_SIZE (CATALOG_UUID_TEXT + 4)
-void index_file_name(const char *uuid, char name[INDEX_NAME_SIZE]);
+void catalog_index_file_name(const char *uuid, char name[INDEX_NAME_SIZE]);
 
 /* True for lower-case xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx. */
-bool uuid_valid(const char *uuid);
+bool catalog_uuid_valid(const char *uuid);
 
 /* Whether the catalog has this image. cat->lock is held. */
-int image_known(struct catalog *cat, const char *uuid, bool *known, struct error *err);
+int catalog_image_known(struct catalog *cat, const char *uuid, bool *known, struct error *err);
 
 /* Inside a transaction that changes something. cat->lock is held. */
-int generation_raise(struct catalog *cat, struct error *err);
+int catalog_generation_raise(struct catalog *cat, struct error *err);
 
 /* The open indexes: forget one that was deleted; close them all (nobody uses any). */
-void index_cache_forget(struct catalog *cat, const char *uuid);
-void index_cache_clear(struct catalog *cat);
+void catalog_index_cache_forget(struct catalog *cat, const char *uuid);
+void catalog_index_cache_clear(struct catalog *cat);
 
 /* Remove what dead writers left: temporary files, and indexes that no row names. */
-int debris_remove(struct catalog *cat, struct error *err);
+int catalog_debris_remove(struct catalog *cat, struct error *err);
 
 /* ERR_RANGE unless the parts, in this order, cover blocks 0..stream_blocks-1 without gap or
  * overlap. */
-int parts_cover(const struct catalog_part *parts, size_t count, uint64_t stream_blocks,
-                struct error *err);
+int catalog_parts_cover(const struct catalog_part *parts, size_t count, uint64_t stream_blocks,
+                        struct error *err);
 
 /* What a name of a directory entry may be: 1..255 bytes, no '/' or NUL, not "." or "..". */
-bool entry_name_valid(const void *name, size_t len);
+bool catalog_entry_name_valid(const void *name, size_t len);
 
 #endif

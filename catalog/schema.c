@@ -55,7 +55,7 @@ const struct db_format catalog_format = {
               "INSERT INTO change VALUES(1);",
 };
 
-const struct db_format index_format = {
+const struct db_format catalog_index_format = {
     .what = "file history",
     .application_id = 0x43617049, /* "CapI" */
     .version = 1,

@@ -78,7 +78,7 @@ static int make_temporary(struct catalog_writer *w, struct error *err)
 static int prepare_writer(struct catalog_writer *w, struct error *err)
 {
     CLEANUP_DB_QUERY struct db_query *about = NULL;
-    int rc = db_open(w->path, &index_format, DB_BUILD, &w->db, err);
+    int rc = db_open(w->path, &catalog_index_format, DB_BUILD, &w->db, err);
 
     if (rc == 0)
         rc = db_begin(w->db, err);
@@ -108,12 +108,12 @@ static int check_new(struct catalog *cat, const char *uuid, struct error *err)
     bool known;
     int rc;
 
-    if (!uuid_valid(uuid))
+    if (!catalog_uuid_valid(uuid))
         return error_set(err, ERR_USAGE,
                          "\"%.60s\" is not a uuid in lower case: an image cannot be called so",
                          uuid);
     pthread_mutex_lock(&cat->lock);
-    rc = image_known(cat, uuid, &known, err);
+    rc = catalog_image_known(cat, uuid, &known, err);
     pthread_mutex_unlock(&cat->lock);
     if (rc == 0 && known)
         rc = error_set(err, ERR_EXISTS, "The catalog has the image %s already", uuid);
@@ -133,7 +133,7 @@ int catalog_writer_begin(struct catalog *cat, const char *uuid, struct catalog_w
         return error_set(err, ERR_NO_MEMORY, "No memory for a file history");
     w->cat = cat;
     w->fd = -1;
-    strcpy(w->uuid, uuid);
+    memcpy(w->uuid, uuid, sizeof(w->uuid)); /* check_new(): its length is known */
     rc = make_temporary(w, err);
     if (rc == 0)
         rc = prepare_writer(w, err);
@@ -147,7 +147,7 @@ int catalog_writer_begin(struct catalog *cat, const char *uuid, struct catalog_w
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-bool entry_name_valid(const void *name, size_t len)
+bool catalog_entry_name_valid(const void *name, size_t len)
 {
     const char *n = name;
 
@@ -161,7 +161,7 @@ int catalog_writer_entry(struct catalog_writer *w, uint32_t directory, const voi
 {
     int rc;
 
-    if (!entry_name_valid(name, name_len) || directory == 0 || ino == 0)
+    if (!catalog_entry_name_valid(name, name_len) || directory == 0 || ino == 0)
         return error_set(err, ERR_RANGE,
                          "A directory entry of inode %u has an impossible name (%zu bytes) or "
                          "inode %u",
@@ -251,7 +251,7 @@ static int place_index(struct catalog_writer *w, struct error *err)
 {
     char name[INDEX_NAME_SIZE];
 
-    index_file_name(w->uuid, name);
+    catalog_index_file_name(w->uuid, name);
     if (renameat(AT_FDCWD, w->path, w->cat->images_fd, name) < 0)
         return error_errno(err, "Cannot rename %s", w->path);
     if (fsync(w->cat->images_fd) < 0)
@@ -322,7 +322,7 @@ static int record_image(struct catalog_writer *w, const struct catalog_image *im
     int rc = db_begin(cat->db, err);
 
     if (rc == 0)
-        rc = image_known(cat, w->uuid, &known, err);
+        rc = catalog_image_known(cat, w->uuid, &known, err);
     if (rc == 0 && known) /* another process was faster: its index is not touched */
         rc = error_set(err, ERR_EXISTS, "The catalog has the image %s already", w->uuid);
     if (rc == 0)
@@ -330,7 +330,7 @@ static int record_image(struct catalog_writer *w, const struct catalog_image *im
     if (rc == 0)
         rc = insert_parts(cat, w->uuid, parts, part_count, err);
     if (rc == 0)
-        rc = generation_raise(cat, err);
+        rc = catalog_generation_raise(cat, err);
     if (rc == 0)
         rc = place_index(w, err);
     return rc == 0 ? db_commit(cat->db, err) : rc;
@@ -340,8 +340,9 @@ static int check_image(const struct catalog_writer *w, const struct catalog_imag
                        const struct catalog_part *parts, size_t part_count, struct error *err)
 {
     if (strcmp(image->uuid, w->uuid) != 0 ||
-        (image->base_uuid[0] && !uuid_valid(image->base_uuid)) || image->blocking == 0 || image->blocking > CATALOG_BLOCKING_MAX ||
-        image->level < 0 || (image->state != CATALOG_COMPLETE && image->state != CATALOG_PARTIAL))
+        (image->base_uuid[0] && !catalog_uuid_valid(image->base_uuid)) || image->blocking == 0 ||
+        image->blocking > CATALOG_BLOCKING_MAX || image->level < 0 ||
+        (image->state != CATALOG_COMPLETE && image->state != CATALOG_PARTIAL))
         return error_set(err, ERR_RANGE,
                          "Image %s cannot be recorded: its uuid, base, blocking factor, level or "
                          "state makes no sense",
@@ -351,7 +352,7 @@ static int check_image(const struct catalog_writer *w, const struct catalog_imag
             return error_set(err, ERR_RANGE, "Part %zu of image %s has no barcode", i + 1, w->uuid);
     if (part_count == 0)
         return error_set(err, ERR_RANGE, "Image %s is on no cartridge", w->uuid);
-    return parts_cover(parts, part_count, image->stream_blocks, err);
+    return catalog_parts_cover(parts, part_count, image->stream_blocks, err);
 }
 
 int catalog_writer_commit(struct catalog_writer *w, const struct catalog_image *image,

@@ -28,13 +28,13 @@
 static const struct catalog_part *part_of(const struct view_inode *vi, uint64_t *block)
 {
     return vi->inode.address == UINT64_MAX ? NULL
-                                           : image_locate(vi->image, vi->inode.address, block);
+                                           : view_image_locate(vi->image, vi->inode.address, block);
 }
 
 static bool own_image(struct view *view, const struct view_inode *vi, char text[OWN_SIZE])
 {
     (void)view;
-    strcpy(text, vi->image->uuid);
+    memcpy(text, vi->image->uuid, sizeof(vi->image->uuid));
     return true;
 }
 
@@ -87,7 +87,7 @@ static bool own_online(struct view *view, const struct view_inode *vi, char text
     const struct catalog_part *part = part_of(vi, &block);
 
     if (part)
-        strcpy(text, volumes_online(view->volumes, part->barcode) ? "1" : "0");
+        snprintf(text, OWN_SIZE, "%d", view_volumes_online(view->volumes, part->barcode));
     return part != NULL;
 }
 

@@ -20,6 +20,7 @@
 #include "fuse/file_data.h"
 
 struct open_file {
+    struct view_handle handle;
     struct file_data *data; /* a file of an image */
     char *text;             /* or /.status as it was when it was opened */
     size_t text_len;
@@ -31,9 +32,11 @@ static struct open_file *file_of(const struct fuse_file_info *fi)
     return (struct open_file *)(uintptr_t)fi->fh;
 }
 
-static void file_free(struct open_file *file)
+static void file_free(struct view_handle *handle)
 {
-    file_data_close(file->data);
+    struct open_file *file = (struct open_file *)handle;
+
+    view_file_data_close(file->data);
     free(file->text);
     free(file);
 }
@@ -46,10 +49,10 @@ static int status_volumes(struct view *view, const struct tree *tree, json_t *do
 
     if (!list || json_object_set_new(document, "volumes", list) != 0)
         return ENOMEM;
-    for (size_t i = 0; i < tree_volume_count(tree); i++) {
-        const char *barcode = tree_volume_at(tree, i);
+    for (size_t i = 0; i < view_tree_volume_count(tree); i++) {
+        const char *barcode = view_tree_volume_at(tree, i);
         json_t *volume = json_pack("{s:s%, s:b}", "barcode", barcode, strlen(barcode), "online",
-                                   (int)volumes_online(view->volumes, barcode));
+                                   (int)view_volumes_online(view->volumes, barcode));
 
         if (volume && json_array_append_new(list, volume) != 0)
             return ENOMEM;
@@ -57,19 +60,20 @@ static int status_volumes(struct view *view, const struct tree *tree, json_t *do
     return 0;
 }
 
-int status_text(struct view *view, char **text, size_t *len)
+int view_status_text(struct view *view, char **text, size_t *len)
 {
     struct error err = ERROR_INIT;
     json_t *document = json_document();
     struct tree *tree = NULL;
-    int rc = tree_get(view->trees, &tree, &err);
+    int rc = view_tree_get(view->trees, &tree, &err);
     int error = rc != 0 ? view_errno(rc, &err) : 0;
 
-    if (error == 0 && (!document ||
-                       json_object_set_new(document, "generation",
-                                           json_integer((json_int_t)tree_generation(tree))) != 0 ||
-                       json_object_set_new(document, "images",
-                                           json_integer((json_int_t)tree_image_count(tree))) != 0))
+    if (error == 0 &&
+        (!document ||
+         json_object_set_new(document, "generation",
+                             json_integer((json_int_t)view_tree_generation(tree))) != 0 ||
+         json_object_set_new(document, "images",
+                             json_integer((json_int_t)view_tree_image_count(tree))) != 0))
         error = ENOMEM;
     if (error == 0)
         error = status_volumes(view, tree, document);
@@ -84,7 +88,7 @@ int status_text(struct view *view, char **text, size_t *len)
     if (error == 0)
         *len = strlen(*text);
     json_decref(document);
-    tree_put(tree);
+    view_tree_put(tree);
     return error;
 }
 
@@ -103,27 +107,35 @@ static int open_in_image(struct view *view, fuse_ino_t node, struct open_file *f
         view_inode_close(&vi);
         return EINVAL;
     }
-    rc = file_data_open(view->volumes, vi.image, &vi.inode, &file->data, &err);
+    rc = view_file_data_open(view->volumes, vi.image, &vi.inode, &file->data, &err);
     view_inode_close(&vi);
     return view_errno(rc, &err);
 }
 
+static int open_node(struct view *view, fuse_ino_t node, struct open_file *file)
+{
+    if (node_in_image(node))
+        return open_in_image(view, node, file);
+    if (node == NODE_STATUS)
+        return view_status_text(view, &file->text, &file->text_len);
+    return EISDIR;
+}
+
 void view_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
+    struct view *view = view_of(req);
     struct open_file *file = calloc(1, sizeof(*file));
     int error;
 
-    if (!file)
-        error = ENOMEM;
-    else if (node_in_image(node))
-        error = open_in_image(view_of(req), node, file);
-    else if (node == NODE_STATUS)
-        error = status_text(view_of(req), &file->text, &file->text_len);
-    else
-        error = EISDIR;
+    if (!file) {
+        fuse_reply_err(req, ENOMEM);
+        return;
+    }
+    file->handle.free = file_free;
+    view_handle_add(view, &file->handle);
+    error = open_node(view, node, file);
     if (error != 0) {
-        if (file)
-            file_free(file);
+        view_handle_free(view, &file->handle);
         fuse_reply_err(req, error);
         return;
     }
@@ -132,13 +144,13 @@ void view_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
     fi->direct_io = file->data == NULL; /* its length changes */
     fi->noflush = 1;
     if (fuse_reply_open(req, fi) == -ENOENT) /* the open was interrupted: no release will come */
-        file_free(file);
+        view_handle_free(view, &file->handle);
 }
 
 void view_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
     (void)node;
-    file_free(file_of(fi));
+    view_handle_free(view_of(req), &file_of(fi)->handle);
     fuse_reply_err(req, 0);
 }
 
@@ -164,7 +176,7 @@ static int read_data(struct open_file *file, fuse_ino_t node, uint64_t offset, c
                      size_t size, size_t *got)
 {
     struct error err = ERROR_INIT;
-    int rc = file_data_read(file->data, offset, buf, size, got, &err);
+    int rc = view_file_data_read(file->data, offset, buf, size, got, &err);
 
     if (rc == 0)
         return 0;

@@ -22,8 +22,8 @@ struct file_data {
     uint64_t last_record;       /* number in the stream of the record read last */
 };
 
-const struct catalog_part *image_locate(const struct tree_image *image, uint64_t stream_block,
-                                        uint64_t *tape_block)
+const struct catalog_part *view_image_locate(const struct tree_image *image, uint64_t stream_block,
+                                             uint64_t *tape_block)
 {
     for (size_t i = 0; i < image->part_count; i++) {
         const struct catalog_part *part = &image->parts[i];
@@ -48,11 +48,12 @@ static void read_ahead(struct file_data *file, uint64_t record)
         return;
     for (uint64_t next = record + 1; next <= record + READ_AHEAD; next++) {
         uint64_t tape_block;
-        const struct catalog_part *part = image_locate(&file->image, next * blocking, &tape_block);
+        const struct catalog_part *part =
+            view_image_locate(&file->image, next * blocking, &tape_block);
 
         if (part)
-            volumes_prefetch(file->volumes, part->barcode, tape_block,
-                             blocking * STREAM_BLOCK_SIZE);
+            view_volumes_prefetch(file->volumes, part->barcode, tape_block,
+                                  blocking * STREAM_BLOCK_SIZE);
     }
 }
 
@@ -64,15 +65,15 @@ static int source(void *ctx, uint64_t first, size_t count, uint8_t *buf, size_t 
     const size_t blocking = file->image.blocking;
     struct record *record;
     uint64_t tape_block;
-    const struct catalog_part *part = image_locate(&file->image, first, &tape_block);
+    const struct catalog_part *part = view_image_locate(&file->image, first, &tape_block);
     size_t skip, have, left;
     int rc;
 
     if (!part)
         return error_set(err, ERR_CORRUPT, "Image %s has no stream block %llu", file->image.uuid,
                          (unsigned long long)first);
-    rc = volumes_read(file->volumes, part->barcode, tape_block, blocking * STREAM_BLOCK_SIZE,
-                      &record, err);
+    rc = view_volumes_read(file->volumes, part->barcode, tape_block, blocking * STREAM_BLOCK_SIZE,
+                           &record, err);
     if (rc != 0)
         return rc;
     skip = (size_t)((first - part->first_stream) % blocking);
@@ -83,7 +84,7 @@ static int source(void *ctx, uint64_t first, size_t count, uint8_t *buf, size_t 
                : have;
     *got = count < left ? count : left;
     memcpy(buf, record->data + skip * STREAM_BLOCK_SIZE, *got * STREAM_BLOCK_SIZE);
-    record_put(record);
+    record_cache_put(record);
     if (*got == 0)
         return error_set(err, ERR_CORRUPT, "Block %llu of cartridge %s is too short",
                          (unsigned long long)tape_block, part->barcode);
@@ -91,8 +92,9 @@ static int source(void *ctx, uint64_t first, size_t count, uint8_t *buf, size_t 
     return 0;
 }
 
-int file_data_open(struct volumes *volumes, const struct tree_image *image,
-                   const struct catalog_inode *inode, struct file_data **out, struct error *err)
+int view_file_data_open(struct volumes *volumes, const struct tree_image *image,
+                        const struct catalog_inode *inode, struct file_data **out,
+                        struct error *err)
 {
     struct file_data *file = calloc(1, sizeof(*file));
 
@@ -116,7 +118,7 @@ int file_data_open(struct volumes *volumes, const struct tree_image *image,
     return 0;
 }
 
-void file_data_close(struct file_data *file)
+void view_file_data_close(struct file_data *file)
 {
     if (!file)
         return;
@@ -138,8 +140,8 @@ static int reader_open(struct file_data *file, struct error *err)
     return file_reader_open(source, file, file->address, file->ino, file->size, &file->reader, err);
 }
 
-int file_data_read(struct file_data *file, uint64_t offset, void *buf, size_t len, size_t *got,
-                   struct error *err)
+int view_file_data_read(struct file_data *file, uint64_t offset, void *buf, size_t len, size_t *got,
+                        struct error *err)
 {
     CLEANUP_UNLOCK(&file->lock);
     int rc = 0;

@@ -14,19 +14,20 @@
 
 /* Where a stream block of an image is; the part's volume and the address of the record there.
  * NULL if the image has no such block. */
-const struct catalog_part *image_locate(const struct tree_image *image, uint64_t stream_block,
-                                        uint64_t *tape_block);
+const struct catalog_part *view_image_locate(const struct tree_image *image, uint64_t stream_block,
+                                             uint64_t *tape_block);
 
 struct file_data;
 
 /* The image is copied as far as needed.  The header is looked for at the first read: opening a
  * file touches no cartridge. */
-int file_data_open(struct volumes *volumes, const struct tree_image *image,
-                   const struct catalog_inode *inode, struct file_data **out, struct error *err);
-void file_data_close(struct file_data *file); /* NULL is allowed */
+int view_file_data_open(struct volumes *volumes, const struct tree_image *image,
+                        const struct catalog_inode *inode, struct file_data **out,
+                        struct error *err);
+void view_file_data_close(struct file_data *file); /* NULL is allowed */
 
 /* All bytes of [offset, offset + len) that the file has, or an error: never fewer. */
-int file_data_read(struct file_data *file, uint64_t offset, void *buf, size_t len, size_t *got,
-                   struct error *err);
+int view_file_data_read(struct file_data *file, uint64_t offset, void *buf, size_t len, size_t *got,
+                        struct error *err);
 
 #endif

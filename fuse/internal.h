@@ -15,6 +15,7 @@
 
 #define FUSE_USE_VERSION 34
 #include <fuse_lowlevel.h>
+#include <pthread.h>
 
 #include "catalog/catalog.h"
 #include "fuse/tree.h"
@@ -24,8 +25,17 @@
 #define TIMEOUT_FIXED   86400.0
 #define TIMEOUT_GROWING 1.0
 
+/* What an open file or directory begins with.  A view keeps a list of them, because an unmount by
+ * force brings no release for what is open. */
+struct view_handle {
+    struct view_handle *next, **from;
+    void (*free)(struct view_handle *handle);
+};
+
 /* One mounted view.  Set up before the first operation; its members have their own locks. */
 struct view {
+    pthread_mutex_t lock; /* handles */
+    struct view_handle *handles;
     struct catalog *catalog;
     struct tree_cache *trees;
     struct volumes *volumes;
@@ -39,6 +49,10 @@ static inline struct view *view_of(fuse_req_t req)
 {
     return fuse_req_userdata(req);
 }
+
+/* The handle is on its way to the kernel; it is released: freed. */
+void view_handle_add(struct view *view, struct view_handle *handle);
+void view_handle_free(struct view *view, struct view_handle *handle);
 
 /* The errno for a failure; what an operator must know (damage, missing cartridges) is logged. */
 int view_errno(int rc, const struct error *err);
@@ -55,14 +69,15 @@ int view_inode_open(struct view *view, fuse_ino_t node, bool with_inode, struct 
 void view_inode_close(struct view_inode *vi);
 
 /* Attributes of an inode of an image that is the node; of a node of the tree (false: not there). */
-void inode_stat(const struct catalog_inode *inode, fuse_ino_t node, struct stat *st);
-bool tree_stat(const struct view *view, const struct tree *tree, fuse_ino_t node, struct stat *st);
+void view_inode_stat(const struct catalog_inode *inode, fuse_ino_t node, struct stat *st);
+bool view_tree_stat(const struct view *view, const struct tree *tree, fuse_ino_t node,
+                    struct stat *st);
 
 /* What the kernel is told of a child of an inode in an image, attributes and times to live
  * included.
  */
-void inode_entry(const struct catalog_inode *inode, fuse_ino_t parent,
-                 struct fuse_entry_param *entry);
+void view_inode_entry(const struct catalog_inode *inode, fuse_ino_t parent,
+                      struct fuse_entry_param *entry);
 
 /* listing.c */
 void view_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
@@ -78,7 +93,7 @@ void view_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
                struct fuse_file_info *fi);
 void view_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 /* The text of /.status; free(*text). */
-int status_text(struct view *view, char **text, size_t *len);
+int view_status_text(struct view *view, char **text, size_t *len);
 
 /* attributes.c */
 void view_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size);

@@ -16,6 +16,7 @@
 #include "common/cleanup.h"
 
 struct directory {
+    struct view_handle handle;
     pthread_mutex_t lock; /* next, after */
     struct view_inode vi; /* a directory of an image; else only vi.tree is used */
     uint64_t next;        /* place of the entry behind `after` */
@@ -40,8 +41,10 @@ static struct directory *directory_of(const struct fuse_file_info *fi)
     return (struct directory *)(uintptr_t)fi->fh;
 }
 
-static void directory_free(struct directory *directory)
+static void directory_free(struct view_handle *handle)
 {
+    struct directory *directory = (struct directory *)handle;
+
     view_inode_close(&directory->vi);
     pthread_mutex_destroy(&directory->lock);
     free(directory);
@@ -59,16 +62,17 @@ static int open_directory(struct view *view, fuse_ino_t node, struct directory *
 
         return error == 0 && !S_ISDIR(directory->vi.inode.mode) ? ENOTDIR : error;
     }
-    rc = tree_get(view->trees, &directory->vi.tree, &err);
+    rc = view_tree_get(view->trees, &directory->vi.tree, &err);
     if (rc != 0)
         return view_errno(rc, &err);
-    if (!tree_describe(directory->vi.tree, node, &type, &changed))
+    if (!view_tree_node(directory->vi.tree, node, &type, &changed))
         return ENOENT;
     return type == TREE_DIRECTORY ? 0 : ENOTDIR;
 }
 
 void view_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
+    struct view *view = view_of(req);
     struct directory *directory = calloc(1, sizeof(*directory));
     int error;
 
@@ -77,9 +81,11 @@ void view_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
         return;
     }
     pthread_mutex_init(&directory->lock, NULL);
-    error = open_directory(view_of(req), node, directory);
+    directory->handle.free = directory_free;
+    view_handle_add(view, &directory->handle);
+    error = open_directory(view, node, directory);
     if (error != 0) {
-        directory_free(directory);
+        view_handle_free(view, &directory->handle);
         fuse_reply_err(req, error);
         return;
     }
@@ -89,13 +95,13 @@ void view_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
         fi->keep_cache = 1;
     }
     if (fuse_reply_open(req, fi) == -ENOENT) /* the open was interrupted: no release will come */
-        directory_free(directory);
+        view_handle_free(view, &directory->handle);
 }
 
 void view_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
     (void)node;
-    directory_free(directory_of(fi));
+    view_handle_free(view_of(req), &directory_of(fi)->handle);
     fuse_reply_err(req, 0);
 }
 
@@ -134,7 +140,7 @@ static int list_inode(void *ctx, const struct catalog_entry *entry)
     if (list->place >= list->from) {
         memcpy(name, entry->name, entry->name_len);
         name[entry->name_len] = '\0';
-        inode_entry(&entry->inode, list->node, &param);
+        view_inode_entry(&entry->inode, list->node, &param);
         if (!list_entry(list, name, &param, (off_t)(list->place + 3)))
             return 1;
     }
@@ -172,7 +178,7 @@ static void list_tree(struct listing *list)
     struct tree_child child;
 
     for (list->place = list->from;
-         tree_child(list->directory->vi.tree, list->node, (size_t)list->place, &child);
+         view_tree_child(list->directory->vi.tree, list->node, (size_t)list->place, &child);
          list->place++) {
         struct fuse_entry_param entry = {
             .attr = {.st_ino = child.node, .st_mode = modes[child.type]}};

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "common/cleanup.h"
 #include "common/log.h"
 
 /* ---- errors ---------------------------------------------------------------------------------- */
@@ -34,6 +35,29 @@ int view_errno(int rc, const struct error *err)
     }
 }
 
+/* ---- what is open ---------------------------------------------------------------------------- */
+
+void view_handle_add(struct view *view, struct view_handle *handle)
+{
+    CLEANUP_UNLOCK(&view->lock);
+
+    handle->next = view->handles;
+    handle->from = &view->handles;
+    if (handle->next)
+        handle->next->from = &handle->next;
+    view->handles = handle;
+}
+
+void view_handle_free(struct view *view, struct view_handle *handle)
+{
+    pthread_mutex_lock(&view->lock);
+    *handle->from = handle->next;
+    if (handle->next)
+        handle->next->from = handle->from;
+    pthread_mutex_unlock(&view->lock);
+    handle->free(handle);
+}
+
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 int view_inode_open(struct view *view, fuse_ino_t node, bool with_inode, struct view_inode *out)
@@ -44,9 +68,9 @@ int view_inode_open(struct view *view, fuse_ino_t node, bool with_inode, struct 
     memset(out, 0, sizeof(*out));
     if (!node_in_image(node))
         return ENOENT;
-    rc = tree_get(view->trees, &out->tree, &err);
+    rc = view_tree_get(view->trees, &out->tree, &err);
     if (rc == 0) {
-        out->image = tree_image_by_id(out->tree, node_image(node));
+        out->image = view_tree_image_by_id(out->tree, node_image(node));
         rc = out->image ? 0 : -ERR_NOT_FOUND;
     }
     if (rc == 0) {
@@ -65,7 +89,7 @@ void view_inode_close(struct view_inode *vi)
 {
     catalog_inode_release(&vi->inode);
     catalog_index_close(vi->index);
-    tree_put(vi->tree);
+    view_tree_put(vi->tree);
     memset(vi, 0, sizeof(*vi));
 }
 
@@ -80,7 +104,7 @@ static struct timespec timespec_of(int64_t ns)
     return (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
 }
 
-void inode_stat(const struct catalog_inode *inode, fuse_ino_t node, struct stat *st)
+void view_inode_stat(const struct catalog_inode *inode, fuse_ino_t node, struct stat *st)
 {
     memset(st, 0, sizeof(*st));
     st->st_ino = node;
@@ -96,7 +120,8 @@ void inode_stat(const struct catalog_inode *inode, fuse_ino_t node, struct stat 
     st->st_ctim = timespec_of(inode->ctime_ns);
 }
 
-bool tree_stat(const struct view *view, const struct tree *tree, fuse_ino_t node, struct stat *st)
+bool view_tree_stat(const struct view *view, const struct tree *tree, fuse_ino_t node,
+                    struct stat *st)
 {
     static const mode_t modes[] = {
         [TREE_DIRECTORY] = S_IFDIR | 0555,
@@ -107,7 +132,7 @@ bool tree_stat(const struct view *view, const struct tree *tree, fuse_ino_t node
     int64_t changed_ns;
     char target[PATH_MAX];
 
-    if (!tree_describe(tree, node, &type, &changed_ns))
+    if (!view_tree_node(tree, node, &type, &changed_ns))
         return false;
     memset(st, 0, sizeof(*st));
     st->st_ino = node;
@@ -116,20 +141,20 @@ bool tree_stat(const struct view *view, const struct tree *tree, fuse_ino_t node
     st->st_uid = view->uid;
     st->st_gid = view->gid;
     st->st_atim = st->st_mtim = st->st_ctim = timespec_of(changed_ns);
-    if (type == TREE_LINK && tree_link(tree, node, target, sizeof(target)))
+    if (type == TREE_LINK && view_tree_link(tree, node, target, sizeof(target)))
         st->st_size = (off_t)strlen(target);
     return true;
 }
 
-void inode_entry(const struct catalog_inode *inode, fuse_ino_t parent,
-                 struct fuse_entry_param *entry)
+void view_inode_entry(const struct catalog_inode *inode, fuse_ino_t parent,
+                      struct fuse_entry_param *entry)
 {
     memset(entry, 0, sizeof(*entry));
     entry->ino = node_make(node_kind(parent), node_image(parent), inode->ino);
     entry->generation = 1;
     entry->attr_timeout = TIMEOUT_FIXED;
     entry->entry_timeout = TIMEOUT_FIXED;
-    inode_stat(inode, entry->ino, &entry->attr);
+    view_inode_stat(inode, entry->ino, &entry->attr);
 }
 
 /* The directory that an image begins with: an image may be deleted. */
@@ -140,12 +165,23 @@ static int image_root_entry(struct view *view, fuse_ino_t node, struct fuse_entr
 
     if (error != 0)
         return error;
-    inode_entry(&vi.inode, node, entry);
+    view_inode_entry(&vi.inode, node, entry);
     if (!S_ISDIR(vi.inode.mode))
         error = EIO;
     entry->entry_timeout = TIMEOUT_GROWING;
     view_inode_close(&vi);
     return error;
+}
+
+/* How long /.status is, is known when it is made. */
+static void add_status_size(struct view *view, fuse_ino_t node, struct stat *st)
+{
+    char *text = NULL;
+    size_t len;
+
+    if (node == NODE_STATUS && view_status_text(view, &text, &len) == 0)
+        st->st_size = (off_t)len;
+    free(text);
 }
 
 /* What the kernel is told of a child of the tree; 0 or an errno. */
@@ -159,7 +195,10 @@ static int tree_entry(struct view *view, const struct tree *tree, const struct t
     entry->generation = 1;
     entry->attr_timeout = TIMEOUT_GROWING;
     entry->entry_timeout = TIMEOUT_GROWING;
-    return tree_stat(view, tree, child->node, &entry->attr) ? 0 : ENOENT;
+    if (!view_tree_stat(view, tree, child->node, &entry->attr))
+        return ENOENT;
+    add_status_size(view, child->node, &entry->attr);
+    return 0;
 }
 
 /* ---- operations ------------------------------------------------------------------------------ */
@@ -202,7 +241,7 @@ static void lookup_in_image(fuse_req_t req, fuse_ino_t parent, const char *name)
         fuse_reply_err(req, view_errno(rc, &err));
         return;
     }
-    inode_entry(&inode, parent, &entry);
+    view_inode_entry(&inode, parent, &entry);
     catalog_inode_release(&inode);
     fuse_reply_entry(req, &entry);
 }
@@ -214,20 +253,20 @@ static void lookup_in_tree(fuse_req_t req, fuse_ino_t parent, const char *name)
     struct fuse_entry_param entry;
     struct tree_child child;
     struct tree *tree;
-    int rc = tree_get(view->trees, &tree, &err);
+    int rc = view_tree_get(view->trees, &tree, &err);
     int error;
 
     if (rc != 0) {
         fuse_reply_err(req, view_errno(rc, &err));
         return;
     }
-    if (!tree_lookup(tree, parent, name, &child))
+    if (!view_tree_lookup(tree, parent, name, &child))
         reply_negative(req, TIMEOUT_GROWING);
     else if ((error = tree_entry(view, tree, &child, &entry)) != 0)
         fuse_reply_err(req, error);
     else
         fuse_reply_entry(req, &entry);
-    tree_put(tree);
+    view_tree_put(tree);
 }
 
 static void view_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -248,20 +287,9 @@ static void getattr_in_image(fuse_req_t req, fuse_ino_t node)
         fuse_reply_err(req, error);
         return;
     }
-    inode_stat(&vi.inode, node, &st);
+    view_inode_stat(&vi.inode, node, &st);
     view_inode_close(&vi);
     fuse_reply_attr(req, &st, TIMEOUT_FIXED);
-}
-
-/* How long /.status is, is known when it is made. */
-static void add_status_size(struct view *view, fuse_ino_t node, struct stat *st)
-{
-    char *text = NULL;
-    size_t len;
-
-    if (node == NODE_STATUS && status_text(view, &text, &len) == 0)
-        st->st_size = (off_t)len;
-    free(text);
 }
 
 static void view_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -277,18 +305,18 @@ static void view_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info 
         getattr_in_image(req, node);
         return;
     }
-    rc = tree_get(view->trees, &tree, &err);
+    rc = view_tree_get(view->trees, &tree, &err);
     if (rc != 0) {
         fuse_reply_err(req, view_errno(rc, &err));
         return;
     }
-    if (tree_stat(view, tree, node, &st)) {
+    if (view_tree_stat(view, tree, node, &st)) {
         add_status_size(view, node, &st);
         fuse_reply_attr(req, &st, TIMEOUT_GROWING);
     } else {
         fuse_reply_err(req, ENOENT);
     }
-    tree_put(tree);
+    view_tree_put(tree);
 }
 
 static void readlink_in_image(fuse_req_t req, fuse_ino_t node)
@@ -318,16 +346,16 @@ static void view_readlink(fuse_req_t req, fuse_ino_t node)
         readlink_in_image(req, node);
         return;
     }
-    rc = tree_get(view_of(req)->trees, &tree, &err);
+    rc = view_tree_get(view_of(req)->trees, &tree, &err);
     if (rc != 0) {
         fuse_reply_err(req, view_errno(rc, &err));
         return;
     }
-    if (tree_link(tree, node, target, sizeof(target)))
+    if (view_tree_link(tree, node, target, sizeof(target)))
         fuse_reply_readlink(req, target);
     else
         fuse_reply_err(req, EINVAL);
-    tree_put(tree);
+    view_tree_put(tree);
 }
 
 static void view_statfs(fuse_req_t req, fuse_ino_t node)
@@ -335,20 +363,20 @@ static void view_statfs(fuse_req_t req, fuse_ino_t node)
     struct statvfs st = {.f_bsize = 131072, .f_frsize = 1024, .f_namemax = CATALOG_NAME_MAX};
     struct error err = ERROR_INIT;
     struct tree *tree;
-    int rc = tree_get(view_of(req)->trees, &tree, &err);
+    int rc = view_tree_get(view_of(req)->trees, &tree, &err);
 
     (void)node;
     if (rc != 0) {
         fuse_reply_err(req, view_errno(rc, &err));
         return;
     }
-    for (size_t i = 0; i < tree_image_count(tree); i++) {
-        const struct tree_image *image = tree_image_at(tree, i);
+    for (size_t i = 0; i < view_tree_image_count(tree); i++) {
+        const struct tree_image *image = view_tree_image_at(tree, i);
 
         st.f_blocks += image->bytes / 1024 + 1;
         st.f_files += image->inodes;
     }
-    tree_put(tree);
+    view_tree_put(tree);
     fuse_reply_statfs(req, &st);
 }
 

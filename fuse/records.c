@@ -23,7 +23,7 @@ static size_t bucket_of(uint64_t volume, uint64_t block)
     return (h >> 40) % BUCKETS;
 }
 
-struct record *record_new(uint64_t volume, uint64_t block, size_t size)
+struct record *record_cache_new(uint64_t volume, uint64_t block, size_t size)
 {
     struct record *record = malloc(sizeof(*record) + size);
 
@@ -34,7 +34,7 @@ struct record *record_new(uint64_t volume, uint64_t block, size_t size)
     return record;
 }
 
-void record_put(struct record *record)
+void record_cache_put(struct record *record)
 {
     if (record && atomic_fetch_sub(&record->users, 1) == 1)
         free(record);
@@ -97,7 +97,7 @@ static void forget(struct record_cache *cache, struct record *record)
     *at = record->hash_next;
     list_remove(cache, record);
     cache->bytes -= record->room;
-    record_put(record);
+    record_cache_put(record);
 }
 
 void record_cache_close(struct record_cache *cache)

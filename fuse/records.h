@@ -32,8 +32,8 @@ int record_cache_open(size_t limit, struct record_cache **out, struct error *err
 void record_cache_close(struct record_cache *cache); /* NULL is allowed */
 
 /* A new record with room for size bytes, held once; NULL without memory. */
-struct record *record_new(uint64_t volume, uint64_t block, size_t size);
-void record_put(struct record *record); /* NULL is allowed */
+struct record *record_cache_new(uint64_t volume, uint64_t block, size_t size);
+void record_cache_put(struct record *record); /* NULL is allowed */
 
 /* NULL if it is not there; else held once more. */
 struct record *record_cache_find(struct record_cache *cache, uint64_t volume, uint64_t block);

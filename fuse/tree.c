@@ -131,7 +131,7 @@ static bool fs_name_taken(const struct tree *tree, const struct tree_image *imag
 static int fill_image(struct load *load, struct tree_image *out, const struct catalog_image *image)
 {
     out->id = image->id;
-    strcpy(out->uuid, image->uuid);
+    memcpy(out->uuid, image->uuid, sizeof(out->uuid));
     out->level = image->level;
     out->date_ns = image->date_ns;
     out->blocking = image->blocking;
@@ -266,7 +266,7 @@ static int list_on_volumes(struct tree *tree, struct error *err)
                 continue;
             at->image = i;
             at->part = (uint32_t)p;
-            strcpy(at->barcode, tree->images[i].parts[p].barcode);
+            memcpy(at->barcode, tree->images[i].parts[p].barcode, sizeof(at->barcode));
             out++;
         }
     }
@@ -289,7 +289,7 @@ static int make_volumes(struct tree *tree, struct error *err)
 
         if (!last || strcmp(last->barcode, at.barcode) != 0) {
             last = &tree->volumes[tree->volume_count++];
-            strcpy(last->barcode, at.barcode);
+            memcpy(last->barcode, at.barcode, sizeof(last->barcode));
             last->first = kept;
         } else if (tree->on_volumes[kept - 1].image == at.image) {
             continue; /* a second part of one image on one volume */
@@ -331,7 +331,7 @@ static int tree_load(struct catalog *cat, struct tree **out, struct error *err)
 
 /* ---- the present tree ------------------------------------------------------------------------ */
 
-int tree_cache_open(struct catalog *cat, struct tree_cache **out, struct error *err)
+int view_tree_cache_open(struct catalog *cat, struct tree_cache **out, struct error *err)
 {
     struct tree_cache *cache = calloc(1, sizeof(*cache));
     int rc;
@@ -342,23 +342,23 @@ int tree_cache_open(struct catalog *cat, struct tree_cache **out, struct error *
     cache->cat = cat;
     rc = tree_load(cat, &cache->tree, err);
     if (rc != 0) {
-        tree_cache_close(cache);
+        view_tree_cache_close(cache);
         return rc;
     }
     *out = cache;
     return 0;
 }
 
-void tree_cache_close(struct tree_cache *cache)
+void view_tree_cache_close(struct tree_cache *cache)
 {
     if (!cache)
         return;
-    tree_put(cache->tree);
+    view_tree_put(cache->tree);
     pthread_mutex_destroy(&cache->lock);
     free(cache);
 }
 
-int tree_get(struct tree_cache *cache, struct tree **out, struct error *err)
+int view_tree_get(struct tree_cache *cache, struct tree **out, struct error *err)
 {
     CLEANUP_UNLOCK(&cache->lock);
     uint64_t generation;
@@ -373,7 +373,7 @@ int tree_get(struct tree_cache *cache, struct tree **out, struct error *err)
         if (rc != 0)
             return rc;
         fresh->born_ns = cache->tree->born_ns;
-        tree_put(cache->tree);
+        view_tree_put(cache->tree);
         cache->tree = fresh;
     }
     atomic_fetch_add(&cache->tree->users, 1);
@@ -381,38 +381,38 @@ int tree_get(struct tree_cache *cache, struct tree **out, struct error *err)
     return 0;
 }
 
-void tree_put(struct tree *tree)
+void view_tree_put(struct tree *tree)
 {
     if (tree && atomic_fetch_sub(&tree->users, 1) == 1)
         tree_free(tree);
 }
 
-uint64_t tree_generation(const struct tree *tree)
+uint64_t view_tree_generation(const struct tree *tree)
 {
     return tree->generation;
 }
 
-size_t tree_image_count(const struct tree *tree)
+size_t view_tree_image_count(const struct tree *tree)
 {
     return tree->image_count;
 }
 
-const struct tree_image *tree_image_at(const struct tree *tree, size_t index)
+const struct tree_image *view_tree_image_at(const struct tree *tree, size_t index)
 {
     return index < tree->image_count ? &tree->images[index] : NULL;
 }
 
-size_t tree_volume_count(const struct tree *tree)
+size_t view_tree_volume_count(const struct tree *tree)
 {
     return tree->volume_count;
 }
 
-const char *tree_volume_at(const struct tree *tree, size_t index)
+const char *view_tree_volume_at(const struct tree *tree, size_t index)
 {
     return index < tree->volume_count ? tree->volumes[index].barcode : NULL;
 }
 
-const struct tree_image *tree_image_by_id(const struct tree *tree, uint64_t id)
+const struct tree_image *view_tree_image_by_id(const struct tree *tree, uint64_t id)
 {
     size_t low = 0, high = tree->image_count;
 
@@ -496,7 +496,7 @@ static bool child_of_by_volume(const struct tree *tree, size_t index, struct tre
 static bool child_of_date(const struct tree *tree, uint64_t directory, size_t index,
                           struct tree_child *child)
 {
-    const struct tree_image *first = tree_image_by_id(tree, node_image(directory)), *image;
+    const struct tree_image *first = view_tree_image_by_id(tree, node_image(directory)), *image;
 
     if (!first || index >= tree->image_count - (size_t)(first - tree->images))
         return false;
@@ -511,7 +511,7 @@ static bool child_of_date(const struct tree *tree, uint64_t directory, size_t in
 /* The volume that a NODE_VOLUME or NODE_VOLUME_IMAGE is of. */
 static const struct tree_volume *volume_of(const struct tree *tree, uint64_t node)
 {
-    const struct tree_image *image = tree_image_by_id(tree, node_image(node));
+    const struct tree_image *image = view_tree_image_by_id(tree, node_image(node));
     size_t low = 0, high = tree->volume_count;
 
     if (!image || node_inside(node) >= image->part_count)
@@ -544,7 +544,8 @@ static bool child_of_volume(const struct tree *tree, uint64_t directory, size_t 
     return true;
 }
 
-bool tree_child(const struct tree *tree, uint64_t directory, size_t index, struct tree_child *child)
+bool view_tree_child(const struct tree *tree, uint64_t directory, size_t index,
+                     struct tree_child *child)
 {
     switch (node_kind(directory)) {
     case NODE_FIXED:
@@ -584,7 +585,7 @@ static bool search_in_order(const struct tree *tree, uint64_t directory, size_t 
         size_t middle = low + (high - low) / 2;
         int order;
 
-        if (!tree_child(tree, directory, middle, child))
+        if (!view_tree_child(tree, directory, middle, child))
             return false;
         order = strcmp(child->name, name);
         if (order == 0)
@@ -597,14 +598,14 @@ static bool search_in_order(const struct tree *tree, uint64_t directory, size_t 
     return false;
 }
 
-bool tree_lookup(const struct tree *tree, uint64_t directory, const char *name,
-                 struct tree_child *child)
+bool view_tree_lookup(const struct tree *tree, uint64_t directory, const char *name,
+                      struct tree_child *child)
 {
     if (in_order(directory))
         return search_in_order(tree, directory,
                                directory == NODE_IMAGES ? tree->image_count : tree->volume_count,
                                name, child);
-    for (size_t i = 0; tree_child(tree, directory, i, child); i++)
+    for (size_t i = 0; view_tree_child(tree, directory, i, child); i++)
         if (strcmp(child->name, name) == 0)
             return true;
     return false;
@@ -629,14 +630,14 @@ static bool fixed_node(const struct tree *tree, uint64_t node, enum tree_type *t
     return false;
 }
 
-bool tree_describe(const struct tree *tree, uint64_t node, enum tree_type *type,
-                   int64_t *changed_ns)
+bool view_tree_node(const struct tree *tree, uint64_t node, enum tree_type *type,
+                    int64_t *changed_ns)
 {
     const struct tree_image *image;
 
     if (node_kind(node) == NODE_FIXED)
         return fixed_node(tree, node, type, changed_ns);
-    image = tree_image_by_id(tree, node_image(node));
+    image = view_tree_image_by_id(tree, node_image(node));
     if (!image)
         return false;
     *changed_ns = image->date_ns;
@@ -658,9 +659,9 @@ bool tree_describe(const struct tree *tree, uint64_t node, enum tree_type *type,
     }
 }
 
-bool tree_link(const struct tree *tree, uint64_t node, char *target, size_t size)
+bool view_tree_link(const struct tree *tree, uint64_t node, char *target, size_t size)
 {
-    const struct tree_image *image = tree_image_by_id(tree, node_image(node));
+    const struct tree_image *image = view_tree_image_by_id(tree, node_image(node));
     enum node_kind kind = node_kind(node);
 
     if (!image || (kind != NODE_LATEST && kind != NODE_VOLUME_IMAGE))

@@ -9,8 +9,8 @@
  *   /.status                                   JSON
  *
  * A struct tree is a snapshot of the catalog that never changes; a listing that was begun goes on
- * in the snapshot it was begun with.  tree_get() gives the present one and makes a new one when
- * the catalog's generation has risen, so new images appear without a remount.
+ * in the snapshot it was begun with.  view_tree_get() gives the present one and makes a new one
+ * when the catalog's generation has risen, so new images appear without a remount.
  *
  * A node number says all about a node, so nothing has to be remembered for the kernel:
  *
@@ -87,21 +87,21 @@ struct tree_image {
 struct tree;
 struct tree_cache;
 
-int tree_cache_open(struct catalog *cat, struct tree_cache **out, struct error *err);
-void tree_cache_close(struct tree_cache *cache); /* NULL is allowed */
+int view_tree_cache_open(struct catalog *cat, struct tree_cache **out, struct error *err);
+void view_tree_cache_close(struct tree_cache *cache); /* NULL is allowed */
 
-/* The present tree; tree_put() it.  Any thread. */
-int tree_get(struct tree_cache *cache, struct tree **out, struct error *err);
-void tree_put(struct tree *tree); /* NULL is allowed */
+/* The present tree; view_tree_put() it.  Any thread. */
+int view_tree_get(struct tree_cache *cache, struct tree **out, struct error *err);
+void view_tree_put(struct tree *tree); /* NULL is allowed */
 
-uint64_t tree_generation(const struct tree *tree);
-size_t tree_image_count(const struct tree *tree);
+uint64_t view_tree_generation(const struct tree *tree);
+size_t view_tree_image_count(const struct tree *tree);
 /* In order of date. */
-const struct tree_image *tree_image_at(const struct tree *tree, size_t index);
+const struct tree_image *view_tree_image_at(const struct tree *tree, size_t index);
 /* NULL if the catalog has it no more. Valid as long as the tree is held. */
-const struct tree_image *tree_image_by_id(const struct tree *tree, uint64_t id);
-size_t tree_volume_count(const struct tree *tree);
-const char *tree_volume_at(const struct tree *tree, size_t index); /* barcode */
+const struct tree_image *view_tree_image_by_id(const struct tree *tree, uint64_t id);
+size_t view_tree_volume_count(const struct tree *tree);
+const char *view_tree_volume_at(const struct tree *tree, size_t index); /* barcode */
 
 enum tree_type { TREE_DIRECTORY, TREE_LINK, TREE_FILE };
 
@@ -112,14 +112,14 @@ struct tree_child {
 };
 
 /* Child number index of one of the directories described here (not of one in an image). */
-bool tree_child(const struct tree *tree, uint64_t directory, size_t index,
-                struct tree_child *child);
-bool tree_lookup(const struct tree *tree, uint64_t directory, const char *name,
-                 struct tree_child *child);
+bool view_tree_child(const struct tree *tree, uint64_t directory, size_t index,
+                     struct tree_child *child);
+bool view_tree_lookup(const struct tree *tree, uint64_t directory, const char *name,
+                      struct tree_child *child);
 /* Whether the tree has the node, of what type, and when it changed last (ns since 1970). */
-bool tree_describe(const struct tree *tree, uint64_t node, enum tree_type *type,
-                   int64_t *changed_ns);
+bool view_tree_node(const struct tree *tree, uint64_t node, enum tree_type *type,
+                    int64_t *changed_ns);
 /* Target of a TREE_LINK; false if there is none. */
-bool tree_link(const struct tree *tree, uint64_t node, char *target, size_t size);
+bool view_tree_link(const struct tree *tree, uint64_t node, char *target, size_t size);
 
 #endif

@@ -67,21 +67,25 @@ static int open_view(const struct view_options *options, struct view *view, stru
 {
     int rc;
 
+    pthread_mutex_init(&view->lock, NULL);
     view->uid = getuid();
     view->gid = getgid();
     rc = catalog_open(options->catalog_dir, false, &view->catalog, err);
     if (rc == 0)
-        rc = tree_cache_open(view->catalog, &view->trees, err);
+        rc = view_tree_cache_open(view->catalog, &view->trees, err);
     if (rc == 0)
-        rc = volumes_open(options->library_root, &view->volumes, err);
+        rc = view_volumes_open(options->library_root, &view->volumes, err);
     return rc;
 }
 
 static void close_view(struct view *view)
 {
-    volumes_close(view->volumes);
-    tree_cache_close(view->trees);
+    while (view->handles)
+        view_handle_free(view, view->handles);
+    view_volumes_close(view->volumes);
+    view_tree_cache_close(view->trees);
     catalog_close(view->catalog);
+    pthread_mutex_destroy(&view->lock);
 }
 
 /* ---- serving --------------------------------------------------------------------------------- */

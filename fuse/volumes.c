@@ -69,7 +69,7 @@ static char *cartridge_path(const struct volumes *v, const char *barcode)
     return asprintf(&path, "%s/cartridges/%s", v->root, barcode) < 0 ? NULL : path;
 }
 
-bool volumes_online(struct volumes *v, const char *barcode)
+bool view_volumes_online(struct volumes *v, const char *barcode)
 {
     CLEANUP_FREE char *path = barcode_good(barcode) ? cartridge_path(v, barcode) : NULL;
     struct stat st;
@@ -89,7 +89,7 @@ static struct volume *volume_get(struct volumes *v, const char *barcode)
         volume = calloc(1, sizeof(*volume));
         if (!volume)
             return NULL;
-        strcpy(volume->barcode, barcode);
+        memcpy(volume->barcode, barcode, strlen(barcode)); /* barcode_good(): it fits */
         pthread_mutex_init(&volume->lock, NULL);
         atomic_init(&volume->number, 0);
         volume->next = v->list;
@@ -153,7 +153,7 @@ static int open_cartridge(struct volumes *v, struct volume *volume, struct error
 
     if (!path)
         return error_set(err, ERR_NO_MEMORY, "No memory to open cartridge %s", volume->barcode);
-    if (!volumes_online(v, volume->barcode))
+    if (!view_volumes_online(v, volume->barcode))
         return error_set(err, ERR_NOT_FOUND,
                          "Cartridge %s is not in the library: %s is missing; import it again",
                          volume->barcode, path);
@@ -252,7 +252,7 @@ static int fetch(struct volumes *v, struct volume *volume, uint64_t block, size_
 
     if (rc != 0)
         return rc;
-    record = record_new(atomic_load(&volume->number), block, size);
+    record = record_cache_new(atomic_load(&volume->number), block, size);
     if (!record)
         return error_set(err, ERR_NO_MEMORY, "No memory for a block of %zu bytes", size);
     rc = read_block(volume, block, record, err);
@@ -264,7 +264,7 @@ static int fetch(struct volumes *v, struct volume *volume, uint64_t block, size_
             rc = read_block(volume, block, record, err);
     }
     if (rc != 0) {
-        record_put(record);
+        record_cache_put(record);
         return rc;
     }
     record_cache_add(v->cache, record);
@@ -285,7 +285,7 @@ static int volume_read(struct volumes *v, struct volume *volume, uint64_t block,
             return fetch(v, volume, block, size, out, err);
     }
     if (record->len > size) {
-        record_put(record);
+        record_cache_put(record);
         return error_set(err, ERR_CORRUPT, "Block %llu of cartridge %s is longer than expected",
                          (unsigned long long)block, volume->barcode);
     }
@@ -293,8 +293,8 @@ static int volume_read(struct volumes *v, struct volume *volume, uint64_t block,
     return 0;
 }
 
-int volumes_read(struct volumes *v, const char *barcode, uint64_t block, size_t size,
-                 struct record **out, struct error *err)
+int view_volumes_read(struct volumes *v, const char *barcode, uint64_t block, size_t size,
+                      struct record **out, struct error *err)
 {
     struct volume *volume;
 
@@ -331,12 +331,12 @@ static void *reader_run(void *arg)
         struct record *record = NULL;
 
         if (volume_read(v, wish.volume, wish.block, wish.size, &record, NULL) == 0)
-            record_put(record);
+            record_cache_put(record);
     }
     return NULL;
 }
 
-void volumes_prefetch(struct volumes *v, const char *barcode, uint64_t block, size_t size)
+void view_volumes_prefetch(struct volumes *v, const char *barcode, uint64_t block, size_t size)
 {
     struct volume *volume = barcode_good(barcode) ? volume_get(v, barcode) : NULL;
     struct record *record;
@@ -345,7 +345,7 @@ void volumes_prefetch(struct volumes *v, const char *barcode, uint64_t block, si
         return;
     record = record_cache_find(v->cache, atomic_load(&volume->number), block);
     if (record) {
-        record_put(record);
+        record_cache_put(record);
         return;
     }
     CLEANUP_UNLOCK(&v->lock);
@@ -373,7 +373,7 @@ static int start_reader(struct volumes *v, struct error *err)
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
-int volumes_open(const char *library_root, struct volumes **out, struct error *err)
+int view_volumes_open(const char *library_root, struct volumes **out, struct error *err)
 {
     struct volumes *v = calloc(1, sizeof(*v));
     int rc;
@@ -390,7 +390,7 @@ int volumes_open(const char *library_root, struct volumes **out, struct error *e
     if (rc == 0)
         rc = start_reader(v, err);
     if (rc != 0) {
-        volumes_close(v);
+        view_volumes_close(v);
         return rc;
     }
     *out = v;
@@ -408,7 +408,7 @@ static void stop_reader(struct volumes *v)
     pthread_join(v->reader, NULL);
 }
 
-void volumes_close(struct volumes *v)
+void view_volumes_close(struct volumes *v)
 {
     if (!v)
         return;

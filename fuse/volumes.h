@@ -26,19 +26,19 @@
 struct volumes;
 
 /* Cartridges are library_root/cartridges/<BARCODE>. */
-int volumes_open(const char *library_root, struct volumes **out, struct error *err);
-void volumes_close(struct volumes *v); /* NULL is allowed */
+int view_volumes_open(const char *library_root, struct volumes **out, struct error *err);
+void view_volumes_close(struct volumes *v); /* NULL is allowed */
 
-/* The block at address `block` of partition 0, at most `size` bytes: record_put(*out).
+/* The block at address `block` of partition 0, at most `size` bytes: record_cache_put(*out).
  * ERR_NOT_FOUND: there is no such cartridge here.  ERR_CORRUPT: the block is damaged, longer, or is
  * a filemark.  ERR_END_OF_DATA: the cartridge ends before it. */
-int volumes_read(struct volumes *v, const char *barcode, uint64_t block, size_t size,
-                 struct record **out, struct error *err);
+int view_volumes_read(struct volumes *v, const char *barcode, uint64_t block, size_t size,
+                      struct record **out, struct error *err);
 
 /* Read it soon, in the background, if it is not cached: a failure shows when it is really read. */
-void volumes_prefetch(struct volumes *v, const char *barcode, uint64_t block, size_t size);
+void view_volumes_prefetch(struct volumes *v, const char *barcode, uint64_t block, size_t size);
 
 /* Whether the cartridge is in the library's directory. */
-bool volumes_online(struct volumes *v, const char *barcode);
+bool view_volumes_online(struct volumes *v, const char *barcode);
 
 #endif

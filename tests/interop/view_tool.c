@@ -3,7 +3,9 @@
  * view_tool.c - what the tests of the view need besides dump_tool:
  *
  *   view_tool create DIR BARCODE MEGABYTES   an empty cartridge in the directory DIR
+ *   view_tool append ROOT BARCODE PATH       dump PATH to the end of the data of a cartridge
  *   view_tool mount ROOT MOUNTPOINT          serve ROOT/catalog and ROOT/cartridges
+ *   view_tool daemon ROOT MOUNTPOINT         the same in the background
  *   view_tool hold DIR                       write to the end of a cartridge, print "held", hold
  *                                            its writer's lock until standard input ends
  *   view_tool erase DIR                      end the data of a cartridge at its beginning
@@ -18,6 +20,7 @@
 #include <unistd.h>
 
 #include "catalog/catalog.h"
+#include "engine/dump/dump.h"
 #include "fuse/view.h"
 #include "vtl/cartridge/cartridge.h"
 
@@ -39,14 +42,62 @@ static int create(char **args, struct error *err)
     return rc;
 }
 
-static int mount_view(char **args, struct error *err)
+static int append_to(struct tape *tape, const char *root, const char *barcode, const char *path,
+                     struct error *err)
+{
+    struct dump_options options = {.path = path, .blocking = 16};
+    struct dump_result result = {.parts = NULL};
+    struct catalog *cat = NULL;
+    char dir[4096];
+    int rc;
+
+    snprintf(dir, sizeof(dir), "%s/catalog", root);
+    rc = catalog_open(dir, true, &cat, err);
+    if (rc == 0)
+        rc = tape_load(tape, err);
+    if (rc == 0)
+        rc = tape_space_end(tape, err);
+    if (rc == 0)
+        rc = dump_run(&options, tape, barcode, cat, &result, err);
+    free(result.parts);
+    catalog_close(cat);
+    return rc;
+}
+
+static int append(char **args, struct error *err)
+{
+    struct tape *tape = NULL;
+    char url[4096];
+    int rc;
+
+    snprintf(url, sizeof(url), "cartridge:%s/cartridges/%s", args[0], args[1]);
+    rc = tape_open(url, TAPE_WRITE, NULL, &tape, err);
+    if (rc == 0)
+        rc = append_to(tape, args[0], args[1], args[2], err);
+    tape_close(tape);
+    return rc;
+}
+
+static int serve(char **args, bool foreground, struct error *err)
 {
     char catalog[4096];
-    struct view_options options = {
-        .catalog_dir = catalog, .library_root = args[0], .mountpoint = args[1], .foreground = true};
+    struct view_options options = {.catalog_dir = catalog,
+                                   .library_root = args[0],
+                                   .mountpoint = args[1],
+                                   .foreground = foreground};
 
     snprintf(catalog, sizeof(catalog), "%s/catalog", args[0]);
     return view_run(&options, err);
+}
+
+static int mount_view(char **args, struct error *err)
+{
+    return serve(args, true, err);
+}
+
+static int daemon_view(char **args, struct error *err)
+{
+    return serve(args, false, err);
 }
 
 static int with_writer(const char *dir, int (*work)(struct cartridge *c, struct error *err),
@@ -152,8 +203,9 @@ static const struct {
     int args;
     int (*run)(char **args, struct error *err);
 } verbs[] = {
-    {"create", 3, create}, {"mount", 2, mount_view},  {"hold", 1, hold},
-    {"erase", 1, erase},   {"pread", 3, pread_files}, {"check", 1, check},
+    {"create", 3, create},      {"append", 3, append}, {"mount", 2, mount_view},
+    {"daemon", 2, daemon_view}, {"hold", 1, hold},     {"erase", 1, erase},
+    {"pread", 3, pread_files},  {"check", 1, check},
 };
 
 int main(int argc, char **argv)
@@ -166,7 +218,7 @@ int main(int argc, char **argv)
 
             if (rc != 0)
                 fprintf(stderr, "view_tool: %s\n", err.message);
-            return rc == 0 ? 0 : 1;
+            return rc == 0 ? 0 : rc == -ERR_UNSUPPORTED ? 77 : 1;
         }
     }
     fprintf(stderr, "view_tool: see the head of view_tool.c\n");
