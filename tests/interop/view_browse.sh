@@ -3,7 +3,7 @@
 # A tree with everything in it is dumped to two cartridges and browsed: what find, stat, diff, cp,
 # getfattr and getfacl say of the view is what they say of the source.  Writers hold the
 # cartridges meanwhile, new images appear, and nothing is left after unmounting.
-# shellcheck source=tests/interop/view_common.sh
+# shellcheck source=tests/interop/view_common.sh disable=SC2154,SC2034
 source "$(dirname "${BASH_SOURCE[0]}")/view_common.sh"
 
 src=$work/src

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the view does when a cartridge is damaged, missing or overwritten: an error for the bytes
 # that are concerned and a sentence in the log, never wrong data, never a hang.
-# shellcheck source=tests/interop/view_common.sh
+# shellcheck source=tests/interop/view_common.sh disable=SC2154,SC2034
 source "$(dirname "${BASH_SOURCE[0]}")/view_common.sh"
 
 src=$work/src
