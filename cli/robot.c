@@ -44,6 +44,18 @@ static void robot_login(struct robot *r)
     };
 }
 
+static int refused(const struct robot *r, struct error *err)
+{
+    char why[ERROR_MESSAGE_SIZE];
+
+    memcpy(why, err->message, sizeof(why));
+    return error_set(
+        err, ERR_AUTH,
+        "%.300s; look at [chap] and at the initiators in %.100s: the daemon has them as"
+        " they were when it started",
+        why, r->config->path);
+}
+
 static int robot_reach(struct robot *r, struct error *err)
 {
     json_t *status = NULL;
@@ -64,7 +76,8 @@ static int robot_reach(struct robot *r, struct error *err)
         return rc;
     robot_login(r);
     snprintf(url, sizeof(url), "iscsi://%s/%s/0", r->portal, r->config->target);
-    return changer_open(url, &r->login, &r->changer, err);
+    rc = changer_open(url, &r->login, &r->changer, err);
+    return rc == -ERR_AUTH ? refused(r, err) : rc;
 }
 
 int robot_open(const struct robot_options *options, struct robot **out, struct error *err)
@@ -228,8 +241,7 @@ static int drive_take_ranked(struct robot *r, const json_t *drives, const char *
     size_t i;
     json_t *drive;
 
-    json_array_foreach(drives, i, drive)
-    {
+    json_array_foreach (drives, i, drive) {
         int number = (int)json_get_integer(drive, "drive", -1);
         struct error why;
         int taken;
@@ -282,8 +294,7 @@ static bool drive_holds_other(const struct robot *r, const json_t *drives, const
     size_t i;
     json_t *drive;
 
-    json_array_foreach(drives, i, drive)
-    {
+    json_array_foreach (drives, i, drive) {
         const char *holds = json_get_text(drive, "cartridge", NULL);
 
         if (json_get_integer(drive, "drive", -1) == r->drive)

@@ -181,7 +181,8 @@ static void print_member(const char *key, const json_t *value)
     } else if (json_is_string(value)) {
         printf("%-14s %s\n", key, json_string_value(value));
     }
-    json_array_foreach(value, i, item) printf("%-14s %s\n", i ? "" : key, json_string_value(item));
+    json_array_foreach (value, i, item)
+        printf("%-14s %s\n", i ? "" : key, json_string_value(item));
 }
 
 int verb_cartridge_show(struct cli *cli, struct error *err)
@@ -197,8 +198,9 @@ int verb_cartridge_show(struct cli *cli, struct error *err)
     if (!rc && cli->json) {
         rc = cli_print_json(result, err);
     } else if (!rc) {
-        json_object_foreach(cartridge, key, value) if (!strstr(key, "_ns"))
-            print_member(key, value);
+        json_object_foreach (cartridge, key, value)
+            if (!strstr(key, "_ns"))
+                print_member(key, value);
     }
     json_decref(result);
     return rc;

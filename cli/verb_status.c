@@ -42,7 +42,8 @@ static void print_heading(const json_t *status)
     }
     printf("daemon: process %lld, target %s at", (long long)json_get_integer(daemon, "pid", 0),
            json_get_text(daemon, "target", "?"));
-    json_array_foreach(portals, i, portal) printf("%s %s", i ? "," : "", json_string_value(portal));
+    json_array_foreach (portals, i, portal)
+        printf("%s %s", i ? "," : "", json_string_value(portal));
     printf("\n\n");
 }
 
@@ -52,8 +53,7 @@ static int flatten_positions(json_t *drives, struct error *err)
     size_t i;
     json_t *drive;
 
-    json_array_foreach(drives, i, drive)
-    {
+    json_array_foreach (drives, i, drive) {
         json_t *position = json_object_get(drive, "position");
 
         if (position && json_object_update_missing(drive, position))
@@ -72,8 +72,7 @@ static void print_places(const json_t *places, const char *what)
     if (total == 0)
         return;
     printf("\n%s\n", what);
-    json_array_foreach(places, i, place)
-    {
+    json_array_foreach (places, i, place) {
         const char *cartridge = json_get_text(place, "cartridge", NULL);
 
         empty += !cartridge;

@@ -77,8 +77,7 @@ static int candidates_find(struct robot *r, struct catalog *catalog, bool blank_
     out->list = calloc(json_array_size(rows) + 1, sizeof(*out->list));
     if (!out->list)
         rc = error_set(err, ERR_NO_MEMORY, "there is no memory left");
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         struct candidate *c = &out->list[out->count];
 
         if (rc)

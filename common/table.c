@@ -68,8 +68,7 @@ static int fill(struct libscols_table *table, const struct table_column *columns
         if (!scols_table_new_column(table, columns[i].heading, 0, right ? SCOLS_FL_RIGHT : 0))
             return -1;
     }
-    json_array_foreach(rows, index, row)
-    {
+    json_array_foreach (rows, index, row) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
 
         if (!line)

@@ -159,7 +159,7 @@ serve
 ! grep -rqs only-for-my-eyes "$CAPSTAN_ROOT/run" || bad "the secret is in a log"
 expect 0 "dumped 1 files" "$capstan" dump "$work/tree"
 printf 'not-the-right-one' >"$CAPSTAN_ROOT/secret"
-expect 1 "." "$capstan" dump "$work/tree"
+expect 1 "cannot log in.*look at \[chap\]" "$capstan" dump "$work/tree"
 printf 'only-for-my-eyes' >"$CAPSTAN_ROOT/secret"
 expect 0 "stopped" "$capstan" stop
 [ "$("$capstan" catalog list | wc -l)" = 2 ] || bad "a dump that was not let in is in the catalog"

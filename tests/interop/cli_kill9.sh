@@ -40,6 +40,7 @@ fi
 # A stale socket and a lock without an owner stand in nobody's way.
 [ -S "$CAPSTAN_ROOT/run/control.sock" ] || bad "there is no stale socket: the test tests nothing"
 expect 0 "CAP001L8 +(drive:|slot:)" "$capstan" cartridge list
+[ "$(grep -c ' good ' <<<"$out")" = 4 ] || bad "a cartridge is not good: $out"
 [ "$(places | wc -l)" = 4 ] || bad "there are not four cartridges"
 [ "$(places | cut -d= -f2 | sort -u | wc -l)" = 4 ] || bad "two cartridges are in one place"
 places | grep -qx 'CAP003L8=ie:1' || bad "a move that was done is undone"

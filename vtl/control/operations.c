@@ -75,8 +75,7 @@ static int arguments_check(const struct operation *op, const json_t *args, struc
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)args, name, value)
-    {
+    json_object_foreach ((json_t *)args, name, value) {
         const struct argument *argument = argument_find(op, name);
         int rc;
 
