@@ -31,11 +31,9 @@ static void reachable_portal(const char *portal, char *buf, size_t size)
         snprintf(buf, size, "%s", portal);
 }
 
-static void robot_login(struct robot *r)
+static struct tape_login login_of(const struct config *c)
 {
-    const struct config *c = r->config;
-
-    r->login = (struct tape_login){
+    return (struct tape_login){
         .initiator = c->initiator[0] ? c->initiator : NULL,
         .user = c->user[0] ? c->user : NULL,
         .secret = c->user[0] ? c->secret : NULL,
@@ -74,7 +72,7 @@ static int robot_reach(struct robot *r, struct error *err)
     json_decref(status);
     if (rc)
         return rc;
-    robot_login(r);
+    r->login = login_of(r->config);
     snprintf(url, sizeof(url), "iscsi://%s/%s/0", r->portal, r->config->target);
     rc = changer_open(url, &r->login, &r->changer, err);
     return rc == -ERR_AUTH ? refused(r, err) : rc;
@@ -124,6 +122,28 @@ void robot_close(struct robot *r)
         changer_close(r->changer);
     config_free(r->config);
     free(r);
+}
+
+int tape_open_at(const char *root, const char *url, enum tape_mode mode, struct tape **out,
+                 struct error *err)
+{
+    struct config *config = NULL;
+    struct tape_login login;
+    struct error none;
+    int rc;
+
+    /* A secret is for its target: a stranger's could try to find it out from our answers. */
+    if (config_load(root, &config, &none) || !strstr(url, config->target)) {
+        config_free(config);
+        return tape_open(url, mode, NULL, out, err);
+    }
+    rc = config_load_secrets(config, err);
+    if (!rc) {
+        login = login_of(config);
+        rc = tape_open(url, mode, &login, out, err);
+    }
+    config_free(config);
+    return rc;
 }
 
 /* ---- taking a drive ---------------------------------------------------------------------- */

@@ -54,6 +54,11 @@ int robot_bring_first(struct robot *robot, struct catalog *catalog, const char *
 int robot_bring_blank(struct robot *robot, struct catalog *catalog, char barcode[40],
                       struct error *err);
 
+/* Open a tape by its URL (tape.h); to the target of the library at root we log in with the names
+ * and secrets of its configuration, to any other one without.  *out is the caller's. */
+int tape_open_at(const char *root, const char *url, enum tape_mode mode, struct tape **out,
+                 struct error *err);
+
 /* Space to the end of data and make sure that a filemark is in front of it, so that what comes is a
  * file of its own even behind a dump that was broken off. */
 int tape_append_here(struct tape *tape, struct error *err);

@@ -165,7 +165,7 @@ static int open_catalog_of(struct dump_job *job, const char *barcode, struct err
 static int open_tape(struct dump_job *job, const char *url, struct error *err)
 {
     struct tape_info info;
-    int rc = tape_open(url, TAPE_WRITE, NULL, &job->tape, err);
+    int rc = tape_open_at(job->cli->root, url, TAPE_WRITE, &job->tape, err);
 
     if (!rc)
         rc = tape_load(job->tape, err);

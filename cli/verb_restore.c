@@ -184,7 +184,7 @@ static int restore_from_tape(struct restore_job *job, const char *url,
     if (!rc)
         rc = cli_number(job->cli, "file", 0, INT32_MAX, &file, err);
     if (!rc)
-        rc = tape_open(url, TAPE_READ, NULL, &job->tape, err);
+        rc = tape_open_at(job->cli->root, url, TAPE_READ, &job->tape, err);
     if (!rc)
         rc = tape_load(job->tape, err);
     if (!rc)

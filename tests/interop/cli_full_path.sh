@@ -118,6 +118,17 @@ for image in $("$capstan" catalog list --json | sed -n 's/^ *"uuid": "\([^"]*\)"
 done
 expect 0 "stopped" "$capstan" stop
 
+# ---- a drive by its URL, as any initiator reaches it; with CHAP the library's own secrets are used
+printf 'secret-of-16-byte' >"$CAPSTAN_ROOT/secret"
+chmod 600 "$CAPSTAN_ROOT/secret"
+sed -i 's/^\[chap\]/&\nuser = me\nsecret_file = secret/' "$CAPSTAN_ROOT/capstan.conf"
+serve
+url=iscsi://$("$capstan" status | sed -n 's/^daemon: process [0-9]*, target \(.*\) at \(.*\)$/\2\/\1/p')/1
+mkdir "$work/tiny" && echo tiny >"$work/tiny/file"
+expect 0 "dumped 1 files.*" "$capstan" dump --tape "$url" "$work/tiny"
+expect 0 "identical" "$capstan" restore --tape "$url" --file 2 --compare "$work/tiny"
+expect 0 "stopped" "$capstan" stop
+
 # ---- SIGINT ends a dump politely
 serve
 "$capstan" dump --pool 'CAP*' / --one-file-system >"$work/dump.log" 2>&1 &
@@ -131,5 +142,5 @@ checks=$((checks + 1))
     bad "an interrupted dump ended with $status"
     tail -3 "$work/dump.log"
 }
-expect 0 "5 images" "$capstan" catalog check
+expect 0 "6 images" "$capstan" catalog check
 expect 0 "stopped" "$capstan" stop
