@@ -138,15 +138,17 @@ static void file_discard(struct session *s)
 /* Put the file, which has the temporary name, under the name of entry e. */
 static int rename_to(struct session *s, const struct names_entry *e)
 {
+    size_t directory = names_find_directory(&s->names, e->directory);
     char name[STREAM_NAME_MAX + 1];
-    int parent;
+    int from, to;
 
-    if (target_directory(&s->destination, &s->names, s->file.temp_directory, &parent, NULL) != 0) {
+    if (target_directory(&s->destination, &s->names, s->file.temp_directory, &from, NULL) != 0 ||
+        target_directory(&s->destination, &s->names, directory, &to, NULL) != 0) {
         errno = ESTALE;
         return -1;
     }
     names_entry_name(&s->names, e, name);
-    if (renameat(parent, s->file.temp, parent, name) != 0)
+    if (renameat(from, s->file.temp, to, name) != 0)
         return -1;
     s->file.temp_directory = NAMES_NONE;
     return 0;
@@ -174,21 +176,24 @@ static int link_to(struct session *s, int fd, const struct names_entry *e)
     return rc;
 }
 
-static void link_others(struct session *s, int fd)
+/* Give the file, which is complete, all its names. */
+static void name_file(struct session *s, int fd)
 {
     struct session_file *f = &s->file;
 
     for (size_t i = f->first; i < f->first + f->links; i++) {
         struct names_entry *e = &s->names.entries[s->names.by_ino[i]];
+        int rc;
 
         if (!e->selected || e->done)
             continue;
         e->done = true;
-        if (link_to(s, fd, e) != 0) {
+        rc = f->temp_directory != NAMES_NONE ? rename_to(s, e) : link_to(s, fd, e);
+        if (rc != 0) {
             char path[NAMES_PATH_MAX];
 
-            session_warn(s, names_entry_path(&s->names, e, path), "it could not be linked: %s",
-                         strerror(errno));
+            session_warn(s, names_entry_path(&s->names, e, path),
+                         "it could not be put in its place: %s", strerror(errno));
         } else {
             s->result->files++;
         }
@@ -220,7 +225,6 @@ static int open_made(struct session *s)
 static int file_end(struct session *s, struct error *err)
 {
     struct session_file *f = &s->file;
-    struct names_entry *e = &s->names.entries[f->link];
     CLEANUP_CLOSE int made = -1;
     int rc = 0;
 
@@ -236,11 +240,7 @@ static int file_end(struct session *s, struct error *err)
     if (rc || f->failed)
         return rc;
     attributes_apply(&s->policy, made, &f->attributes);
-    e->done = true;
-    if (rename_to(s, e) != 0)
-        return file_fail(s, "it could not be put in its place", err);
-    s->result->files++;
-    link_others(s, made);
+    name_file(s, made);
     attributes_apply_flags(made, &f->attributes);
     return 0;
 }

@@ -69,8 +69,8 @@ struct stream_decoder {
     /* the inode */
     bool open, continued, damaged;
     struct stream_inode inode;
-    uint64_t covered; /* data and holes seen up to here */
-    uint32_t extension_len, extension_crc;
+    uint64_t covered;                      /* data and holes seen up to here */
+    uint32_t extension_len, extension_crc; /* length 0 once it has come */
 
     /* an EA record or extension, gathered, then given out item by item */
     uint8_t *buf;
@@ -182,6 +182,7 @@ static bool give_before_header(struct stream_decoder *d, struct stream_event *ev
         }
         d->damaged = true;
     }
+    d->damaged = d->damaged || d->extension_len > 0;
     give(d, ev, STREAM_EVENT_INODE_END);
     ev->damaged = d->damaged || d->continued;
     d->open = false;
@@ -525,6 +526,7 @@ static bool on_ea(struct stream_decoder *d, const struct parsed_header *h, struc
         d->damaged = false;
         d->inode = inode;
         d->inode.size = d->covered = 0;
+        d->extension_len = 0;
         d->address = d->position;
         give(d, ev, STREAM_EVENT_INODE);
         ev->inode = d->inode;
@@ -698,6 +700,7 @@ static bool end_group(struct stream_decoder *d, struct stream_event *ev)
         return give_damage(d, ev, d->address, "attributes of inode %u are damaged", d->inode.ino);
     }
     d->items = d->kind == GROUP_EA ? ITEM_EA : ITEM_EXTENSION;
+    d->extension_len = d->kind == GROUP_EA ? d->extension_len : 0;
     memset(&d->cursor, 0, sizeof(d->cursor));
     d->cursor.data = d->buf;
     d->cursor.len = d->buf_len;
