@@ -587,6 +587,14 @@ static void test_bad_data_digest(void)
     client_data_out(c, bhs_itt(bhs), ttt, true, 1, 512, pattern, 512);
     expect_failed(c, bhs_itt(bhs), 0x47, 0x05);
     client_alive(c);
+    /* a ping damaged: no answer, nothing left behind */
+    client_request(c, bhs, OP_NOP_OUT | OP_IMMEDIATE, FLAG_FINAL, 0);
+    put_be32(bhs + 20, TAG_NONE);
+    put_be24(bhs + 5, 4);
+    client_write(c, bhs, BHS_SIZE);
+    client_write(c, "ping\0\0\0\0", 8);
+    client_expect(c, OP_REJECT);
+    client_ping(c);
     /* immediate data damaged: the command has not come */
     client_command(c, bhs, COMMAND_WRITE | FLAG_FINAL, 0, 1024, cdb, 16);
     put_be24(bhs + 5, 4);

@@ -151,6 +151,27 @@ static void test_window_gap(void)
     rig_down(&rig);
 }
 
+/* A gap may be closed by something that is no command. */
+static void test_window_gap_closed_by_nop(void)
+{
+    struct rig rig;
+    struct client *c;
+    uint8_t nop[BHS_SIZE], bhs[BHS_SIZE];
+
+    rig_init(&rig);
+    rig_up(&rig);
+    c = client_session(&rig, "");
+    client_request(c, nop, OP_NOP_OUT, FLAG_FINAL, 0);
+    put_be32(nop + 20, TAG_NONE);
+    send_tur(c, bhs);
+    CU_ASSERT_EQUAL(client_recv(c, 50), -1);
+    client_send(c, nop, NULL, 0);
+    client_expect(c, OP_NOP_IN);
+    expect_response_to(c, bhs);
+    client_free(c);
+    rig_down(&rig);
+}
+
 static void test_itt_reuse(void)
 {
     struct rig rig;
@@ -639,6 +660,7 @@ static const struct check_test tests[] = {
     {"window_wraps", test_window_wraps},
     {"window_moves", test_window_moves},
     {"window_gap", test_window_gap},
+    {"window_gap_closed_by_nop", test_window_gap_closed_by_nop},
     {"itt_reuse", test_itt_reuse},
     {"immediate_limit", test_immediate_limit},
     {"nop_while_busy", test_nop_while_busy},

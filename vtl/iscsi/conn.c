@@ -17,7 +17,7 @@
 
 #define SECOND_NS       1000000000LL
 #define CONN_STACK_SIZE (256 * 1024)
-#define LAST_WORDS_S    5 /* for what is still queued when a connection ends */
+#define LAST_WORDS_S    2 /* for what is still queued when a connection ends */
 #define LINGER_S        1 /* for the peer to read it and close */
 #define ASYNC_LOGOUT    1 /* 11.9.1: target requests Logout */
 
@@ -321,7 +321,8 @@ static int conn_turn(struct conn *c, struct error *err)
     pthread_mutex_unlock(&c->lock);
     if (broken)
         return error_set(err, ERR_CLOSED, "the connection broke while sending");
-    if (c->rx.more && !crowded && !blocked && !atomic_load(&c->close_asked))
+    if (c->rx.more && !crowded && !blocked && !atomic_load(&c->close_asked) &&
+        !atomic_load(&c->server->stopping))
         return rx_run(c, err);
     fds[0].events = (short)((crowded ? 0 : POLLIN) | (crowded || blocked ? POLLOUT : 0));
     if (poll(fds, 2, wait_ms(c, pending)) < 0 && errno != EINTR)
@@ -396,6 +397,16 @@ void conn_end_session(struct conn *c)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* A port scan or a health check that connects and leaves is not worth a line, nor is what we
+ * wanted ourselves. */
+static void report_end(struct conn *c, int rc, const struct error *err)
+{
+    if (rc == -(int)ERR_CLOSED && c->phase == CONN_FULL_FEATURE && server_may_log(c->server))
+        log_info("iSCSI %s: %s", c->peer, err->message);
+    else if (rc && rc != -(int)ERR_CLOSED && rc != -(int)ERR_CANCELLED)
+        conn_log(c, err);
+}
+
 void conn_run(struct conn *c)
 {
     struct error err = ERROR_INIT;
@@ -406,11 +417,10 @@ void conn_run(struct conn *c)
         rc = conn_turn(c, &err);
     if (rc && c->phase == CONN_LOGIN && rc == -(int)ERR_PROTOCOL)
         refuse_login(c);
-    /* A port scan or a health check that connects and leaves is not worth a line. */
-    if (rc && (rc != -(int)ERR_CLOSED || c->phase == CONN_FULL_FEATURE))
-        conn_log(c, &err);
+    report_end(c, rc, &err);
     conn_end_session(c);
-    if (!rc || rc == -(int)ERR_PROTOCOL || rc == -(int)ERR_CANCELLED)
+    if (!atomic_load(&c->close_asked) &&
+        (!rc || rc == -(int)ERR_PROTOCOL || rc == -(int)ERR_CANCELLED))
         last_words(c);
     tx_discard(c);
     text_close(c);

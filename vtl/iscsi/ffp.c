@@ -50,15 +50,19 @@ static bool sn_wanted(struct conn *c, uint32_t sn)
     return wanted;
 }
 
-static void sn_take(struct conn *c, uint32_t sn)
+/* Count it as received.  True if that closed a gap: what came behind it may go now. */
+static bool sn_take(struct conn *c, uint32_t sn)
 {
+    uint32_t moved = 0;
+
     pthread_mutex_lock(&c->lock);
     c->seen |= (uint64_t)1 << (sn - c->exp_cmd_sn);
-    while (c->seen & 1) {
+    for (; c->seen & 1; moved++) {
         c->seen >>= 1;
         c->exp_cmd_sn++;
     }
     pthread_mutex_unlock(&c->lock);
+    return moved > 1;
 }
 
 static bool carries_sn(const struct conn *c)
@@ -104,16 +108,19 @@ int pdu_begin(struct conn *c, struct error *err)
     if (handlers[op].begin)
         rc = handlers[op].begin(c, err);
     /* A command that is rejected for its contents has used up its number all the same. */
-    if (!rc && rx->ignore && carries_sn(c))
-        sn_take(c, bhs_cmd_sn(rx->bhs));
+    if (!rc && rx->ignore && carries_sn(c) && sn_take(c, bhs_cmd_sn(rx->bhs)))
+        conn_advance(c);
     return rc;
 }
 
 int pdu_end(struct conn *c, struct error *err)
 {
-    if (carries_sn(c))
-        sn_take(c, bhs_cmd_sn(c->rx.bhs));
-    return handlers[bhs_opcode(c->rx.bhs)].end(c, err);
+    bool gap_closed = carries_sn(c) && sn_take(c, bhs_cmd_sn(c->rx.bhs));
+    int rc = handlers[bhs_opcode(c->rx.bhs)].end(c, err);
+
+    if (!rc && gap_closed)
+        conn_advance(c);
+    return rc;
 }
 
 uint32_t conn_new_ttt(struct conn *c)

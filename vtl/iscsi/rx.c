@@ -9,6 +9,7 @@
  *          ^──────────────────────────────────────────────────────────────────────────────────────┘
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -183,6 +184,8 @@ static bool data_digest_good(const struct conn *c)
 static void bad_data(struct conn *c)
 {
     pdu_reject(c, REJECT_DATA_DIGEST);
+    free(c->rx.echo);
+    c->rx.echo = NULL;
     if (c->rx.task && bhs_opcode(c->rx.bhs) == OP_SCSI_COMMAND)
         command_bad_digest(c);
     else if (c->rx.task)

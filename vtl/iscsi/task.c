@@ -161,7 +161,8 @@ void task_answer(struct task *t)
         s->in_len = 0;
         s->in_want = s->out_want = 0;
     }
-    assert(s->in_len <= s->in_size || s->in_len == 0);
+    if (s->in_len > s->in_size)
+        s->in_len = s->in_size;
     t->state = TASK_ANSWERING;
     pdu_init(t->answer.bhs, OP_SCSI_RESPONSE, FLAG_FINAL, t->itt);
     t->answer.bhs[3] = s->status;
