@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "engine/stream/decoder.h"
 #include "engine/stream/file_reader.h"
 
 #define STREAM_BLOCK_SIZE 1024u
@@ -20,6 +21,7 @@ struct file_data {
     uint32_t ino;
     struct file_reader *reader; /* NULL before the first read */
     uint64_t last_record;       /* number in the stream of the record read last */
+    uint64_t *checked; /* for each part: the volume number (records.h) that it was checked on */
 };
 
 const struct catalog_part *view_image_locate(const struct tree_image *image, uint64_t stream_block,
@@ -57,6 +59,64 @@ static void read_ahead(struct file_data *file, uint64_t record)
     }
 }
 
+/* ---- is it still this image's? ----------------------------------------------------------------
+ */
+
+/* The volume record of an image, by its UUID and volume number. */
+static bool is_volume_record(const struct record *record, const char *want, unsigned volume)
+{
+    char uuid[STREAM_UUID_TEXT] = "";
+    struct stream_decoder *decoder;
+    struct stream_event event;
+
+    if (record->len < STREAM_BLOCK_SIZE || stream_decoder_open(&decoder, NULL) != 0)
+        return false;
+    stream_decoder_feed(decoder, record->data, 1);
+    if (stream_decoder_next(decoder, &event) && event.type == STREAM_EVENT_VOLUME &&
+        event.volume.capstan && event.volume.volume == volume)
+        stream_uuid_format(event.volume.uuid, uuid);
+    stream_decoder_close(decoder);
+    return strcmp(uuid, want) == 0;
+}
+
+/* A cartridge that was overwritten after the dump may hold a header of the same inode and size at
+ * the same place (the next dump of the same tree): so the part's volume record is looked at, once
+ * for each state of the cartridge that is seen.  On the first volume it is stream block 0, on the
+ * others the record before the part (stream.h). */
+static int check_part(struct file_data *file, const struct catalog_part *part, uint64_t number,
+                      struct error *err)
+{
+    const size_t index = (size_t)(part - file->image.parts);
+    uint64_t block = part->first_stream == 0 ? part->first_block : part->first_block - 1;
+    struct record *record;
+    bool good;
+    int rc;
+
+    if (file->checked[index] == number ||
+        view_volumes_known(file->volumes, number, block, file->image.uuid)) {
+        file->checked[index] = number;
+        return 0;
+    }
+    rc = view_volumes_read(file->volumes, part->barcode, block,
+                           (size_t)file->image.blocking * STREAM_BLOCK_SIZE, &record, err);
+    if (rc != 0)
+        return rc;
+    good = is_volume_record(record, file->image.uuid, part->volume);
+    if (good) {
+        view_volumes_learn(file->volumes, record->volume, block, file->image.uuid);
+        file->checked[index] = record->volume;
+    }
+    record_cache_put(record);
+    if (good)
+        return 0;
+    return error_set(err, ERR_CORRUPT,
+                     "Cartridge %s does not hold volume %u of image %s at block %llu any more: it "
+                     "was overwritten",
+                     part->barcode, part->volume, file->image.uuid, (unsigned long long)block);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
 /* A stream_source_fn: from stream block first to the end of its tape record at most. */
 static int source(void *ctx, uint64_t first, size_t count, uint8_t *buf, size_t *got,
                   struct error *err)
@@ -74,6 +134,8 @@ static int source(void *ctx, uint64_t first, size_t count, uint8_t *buf, size_t 
                          (unsigned long long)first);
     rc = view_volumes_read(file->volumes, part->barcode, tape_block, blocking * STREAM_BLOCK_SIZE,
                            &record, err);
+    if (rc == 0 && (rc = check_part(file, part, record->volume, err)) != 0)
+        record_cache_put(record);
     if (rc != 0)
         return rc;
     skip = (size_t)((first - part->first_stream) % blocking);
@@ -100,7 +162,13 @@ int view_file_data_open(struct volumes *volumes, const struct tree_image *image,
 
     if (file)
         file->image.parts = calloc(image->part_count + 1, sizeof(*image->parts));
-    if (!file || !file->image.parts) {
+    if (file)
+        file->checked = calloc(image->part_count + 1, sizeof(*file->checked));
+    if (!file || !file->image.parts || !file->checked) {
+        if (file) {
+            free(file->image.parts);
+            free(file->checked);
+        }
         free(file);
         return error_set(err, ERR_NO_MEMORY, "No memory to open a file");
     }
@@ -126,6 +194,7 @@ void view_file_data_close(struct file_data *file)
         file_reader_close(file->reader);
     pthread_mutex_destroy(&file->lock);
     free(file->image.parts);
+    free(file->checked);
     free(file);
 }
 

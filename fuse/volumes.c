@@ -14,10 +14,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "catalog/catalog.h"
 #include "common/cleanup.h"
 #include "vtl/cartridge/cartridge.h"
 
 #define QUEUE_SIZE 16u
+#define FACTS_SIZE 64u
 
 /* A volume stays in the list for good; only its handle comes and goes. */
 struct volume {
@@ -26,15 +28,19 @@ struct volume {
     pthread_mutex_t lock;
     struct store *store;
     struct cartridge *cartridge; /* NULL: not open */
-    uint8_t uuid[16];            /* of the cartridge that `number` stands for */
-    atomic_ullong number;        /* key in the record cache; a new one for another cartridge */
-    uint64_t used;               /* clock of the last use; volumes.lock */
+    atomic_ullong number; /* key in the record cache: a new one whenever the handle sees anew */
+    uint64_t used;        /* clock of the last use; volumes.lock */
 };
 
 struct wish {
     struct volume *volume;
     uint64_t block;
     size_t size;
+};
+
+struct fact {
+    uint64_t volume, block;
+    char uuid[CATALOG_UUID_TEXT];
 };
 
 struct volumes {
@@ -47,6 +53,8 @@ struct volumes {
     unsigned open_count;
     struct wish queue[QUEUE_SIZE]; /* ring: queue_count wishes from queue_at */
     unsigned queue_at, queue_count;
+    struct fact facts[FACTS_SIZE]; /* ring */
+    unsigned facts_at;
     bool stop, running;
     pthread_t reader;
 };
@@ -169,10 +177,15 @@ static int open_cartridge(struct volumes *v, struct volume *volume, struct error
     return 0;
 }
 
+/* What is cached of the volume is not used any more. v->lock is held. */
+static void renumber(struct volumes *v, struct volume *volume)
+{
+    atomic_store(&volume->number, ++v->next_number);
+}
+
 /* volume->lock is held. */
 static int handle_open(struct volumes *v, struct volume *volume, struct error *err)
 {
-    const struct cartridge_identity *identity;
     int rc;
 
     if (volume->cartridge)
@@ -181,14 +194,9 @@ static int handle_open(struct volumes *v, struct volume *volume, struct error *e
     rc = open_cartridge(v, volume, err);
     if (rc != 0)
         return rc;
-    identity = cartridge_identity(volume->cartridge);
     pthread_mutex_lock(&v->lock);
     v->open_count++;
-    if (atomic_load(&volume->number) == 0 ||
-        memcmp(volume->uuid, identity->uuid, sizeof(volume->uuid)) != 0) {
-        memcpy(volume->uuid, identity->uuid, sizeof(volume->uuid));
-        atomic_store(&volume->number, ++v->next_number);
-    }
+    renumber(v, volume);
     pthread_mutex_unlock(&v->lock);
     return 0;
 }
@@ -196,8 +204,9 @@ static int handle_open(struct volumes *v, struct volume *volume, struct error *e
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* To the block; what a writer committed since is looked for if it is not there. */
-static int locate(struct cartridge *c, uint64_t block, struct error *err)
+static int locate(struct volumes *v, struct volume *volume, uint64_t block, struct error *err)
 {
+    struct cartridge *c = volume->cartridge;
     struct cartridge_position pos;
     int rc = cartridge_locate(c, 0, block, err);
 
@@ -207,20 +216,27 @@ static int locate(struct cartridge *c, uint64_t block, struct error *err)
     if (rc != 0 && rc != -ERR_END_OF_DATA)
         return rc;
     rc = cartridge_refresh(c, err);
-    return rc == 0 ? cartridge_locate(c, 0, block, err) : rc;
+    if (rc != 0)
+        return rc;
+    /* The writer may have overwritten, not only appended. */
+    pthread_mutex_lock(&v->lock);
+    renumber(v, volume);
+    pthread_mutex_unlock(&v->lock);
+    return cartridge_locate(c, 0, block, err);
 }
 
-static int read_block(struct volume *volume, uint64_t block, struct record *record,
-                      struct error *err)
+static int read_block(struct volumes *v, struct volume *volume, uint64_t block,
+                      struct record *record, struct error *err)
 {
     uint32_t len = 0;
-    int rc = locate(volume->cartridge, block, err);
+    int rc = locate(v, volume, block, err);
 
     if (rc == 0)
         rc = cartridge_read(volume->cartridge, record->data, record->room, &len, err);
     switch (-rc) {
     case 0:
         record->len = len;
+        record->volume = atomic_load(&volume->number);
         return 0;
     case ERR_FILEMARK:
         return error_set(err, ERR_CORRUPT,
@@ -255,13 +271,12 @@ static int fetch(struct volumes *v, struct volume *volume, uint64_t block, size_
     record = record_cache_new(atomic_load(&volume->number), block, size);
     if (!record)
         return error_set(err, ERR_NO_MEMORY, "No memory for a block of %zu bytes", size);
-    rc = read_block(volume, block, record, err);
+    rc = read_block(v, volume, block, record, err);
     if (rc != 0 && !fresh) {
         handle_close(v, volume);
         rc = handle_open(v, volume, err);
-        record->volume = atomic_load(&volume->number);
         if (rc == 0)
-            rc = read_block(volume, block, record, err);
+            rc = read_block(v, volume, block, record, err);
     }
     if (rc != 0) {
         record_cache_put(record);
@@ -304,6 +319,31 @@ int view_volumes_read(struct volumes *v, const char *barcode, uint64_t block, si
     if (!volume)
         return error_set(err, ERR_NO_MEMORY, "No memory to open cartridge %s", barcode);
     return volume_read(v, volume, block, size, out, err);
+}
+
+/* ---- facts ----------------------------------------------------------------------------------- */
+
+bool view_volumes_known(struct volumes *v, uint64_t volume, uint64_t block, const char *uuid)
+{
+    CLEANUP_UNLOCK(&v->lock);
+
+    for (size_t i = 0; i < FACTS_SIZE; i++) {
+        const struct fact *fact = &v->facts[i];
+
+        if (fact->volume == volume && fact->block == block && strcmp(fact->uuid, uuid) == 0)
+            return true;
+    }
+    return false;
+}
+
+void view_volumes_learn(struct volumes *v, uint64_t volume, uint64_t block, const char *uuid)
+{
+    CLEANUP_UNLOCK(&v->lock);
+    struct fact *fact = &v->facts[v->facts_at++ % FACTS_SIZE];
+
+    fact->volume = volume;
+    fact->block = block;
+    snprintf(fact->uuid, sizeof(fact->uuid), "%s", uuid);
 }
 
 /* ---- reading ahead --------------------------------------------------------------------------- */

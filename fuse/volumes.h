@@ -38,6 +38,12 @@ int view_volumes_read(struct volumes *v, const char *barcode, uint64_t block, si
 /* Read it soon, in the background, if it is not cached: a failure shows when it is really read. */
 void view_volumes_prefetch(struct volumes *v, const char *barcode, uint64_t block, size_t size);
 
+/* What was found out about what lies at a block (of which image it is), so that it need not be
+ * found out for every file.  volume: record.volume, which is another one as soon as the cartridge
+ * may have changed. */
+bool view_volumes_known(struct volumes *v, uint64_t volume, uint64_t block, const char *uuid);
+void view_volumes_learn(struct volumes *v, uint64_t volume, uint64_t block, const char *uuid);
+
 /* Whether the cartridge is in the library's directory. */
 bool view_volumes_online(struct volumes *v, const char *barcode);
 

@@ -98,13 +98,31 @@ start_view
 check "what was erased is an error" fails cat "$(image_of file)/file"
 stop_view TERM
 
+# The next dump of the same tree to the same cartridge: every header is where the old one's was, of
+# the same inode and size.  What the view shows of the old image must not be the new one's data.
+create_cartridge BBB003L8 100
+printf 'old' >"$work/other/file"
+dump "$work/other" BBB003L8
+old=$(sed 's/.*"uuid": "\(........\).*/\1/' "$work/dump.json")
+start_view
+check "before" same "$(cat "$mnt"/images/*-"$old"/file)" old
+stop_view TERM
+printf 'new' >"$work/other/file"
+dump "$work/other" BBB003L8
+new=$(sed 's/.*"uuid": "\(........\).*/\1/' "$work/dump.json")
+start_view
+check "the new one is right" same "$(cat "$mnt"/images/*-"$new"/file)" new
+check "the old one is an error" fails cat "$mnt"/images/*-"$old"/file
+check "the log says so" grep -q 'Cartridge BBB003L8 does not hold volume 1 of image' "$log"
+stop_view TERM
+
 # ---- a damaged catalog ---------------------------------------------------------------------------
 
 index=$(find "$root/catalog/images" -name '*.idx' | head -1)
 cp "$index" "$work/index"
 head -c 5000 /dev/urandom | dd of="$index" bs=1 seek=4096 conv=notrunc status=none
 start_view
-check "the top level stands" same "$(find "$mnt/images" -maxdepth 1 -mindepth 1 | wc -l)" 2
+check "the top level stands" same "$(find "$mnt/images" -maxdepth 1 -mindepth 1 2>/dev/null | wc -l)" 4
 check "the damaged image does not list" fails find "$mnt/images" -mindepth 2
 check "the server lives" kill -0 "$server"
 stop_view TERM
