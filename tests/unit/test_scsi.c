@@ -559,6 +559,30 @@ static void test_log(void)
     rig_stop();
 }
 
+/* A host's clock is kept, for this unit, without touching the machine's. */
+static void test_timestamp(void)
+{
+    uint8_t list[12] = {0, 0, 0, 0, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06};
+    uint64_t first;
+
+    rig_start();
+    rig_cdb(rig.a, DRIVE, "a3 0f 00 00 00 00 00 00 00 0c 00 00", NULL, 0, 12);
+    CU_ASSERT_EQUAL(answer.in_len, 12);
+    CU_ASSERT_EQUAL(answer.in[2], 0);
+    first = get_be64(answer.in + 2) & 0xffffffffffff;
+    CU_ASSERT(first > 1600000000000);
+    CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "a4 0f 00 00 00 00 00 00 00 0c 00 00", list, 12, 0),
+                    SCSI_GOOD);
+    rig_cdb(rig.a, DRIVE, "a3 0f 00 00 00 00 00 00 00 0c 00 00", NULL, 0, 12);
+    CU_ASSERT_EQUAL(answer.in[2], 2);
+    CU_ASSERT((get_be64(answer.in + 2) & 0xffffffffffff) - 0x010203040506 < 60000);
+    rig_cdb(rig.b, DRIVE, TUR, NULL, 0, 0);
+    CHECK_SENSE(KEY_UNIT_ATTENTION, ASC_TIMESTAMP_CHANGED);
+    rig_cdb(rig.a, DRIVE, "a4 0f 00 00 00 00 00 00 00 04 00 00", list, 4, 0);
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
+    rig_stop();
+}
+
 /* ---- task management ------------------------------------------------------------------------- */
 
 static int aborted, finished;
@@ -634,6 +658,113 @@ static void test_task_management(void)
     rig_stop();
 }
 
+/* ---- everybody at once ----------------------------------------------------------------------- */
+
+struct client {
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool finished;
+};
+
+static void client_done(struct scsi_task *task)
+{
+    struct client *c = task->transport;
+
+    pthread_mutex_lock(&c->lock);
+    c->finished = true;
+    pthread_cond_signal(&c->done);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* A session that comes, works on a drive and the changer, and goes; again and again. */
+static void *client_main(void *arg)
+{
+    unsigned seed = *(unsigned *)arg;
+    static const uint8_t cdbs[][12] = {
+        {0x0a, 0, 0, 2, 0, 0},
+        {0x10, 0, 0, 0, 1, 0},
+        {0x01},
+        {0x08, 2, 0, 2, 0, 0},
+        {0x00},
+        {0x16},
+        {0x17},
+        {0x1e, 0, 0, 0, 1},
+        {0x1e},
+        {0xb8, 0x10, 0, 0, 0xff, 0xff, 1, 0, 2, 0},
+        {0xa5, 0, 0, 0, 4, 0, 1, 0},
+        {0xa5, 0, 0, 0, 1, 0, 4, 0},
+        {0x4d, 0, 0x6e, 0, 0, 0, 0, 2, 0},
+    };
+    struct client c = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+
+    for (int session = 0; session < 8; session++) {
+        struct scsi_nexus *n;
+
+        if (scsi_nexus_create(rig.target, "crowd", &n, NULL) != 0)
+            return NULL;
+        for (int i = 0; i < 60; i++) {
+            const uint8_t *cdb = cdbs[(unsigned)rand_r(&seed) % ARRAY_LENGTH(cdbs)];
+            struct scsi_task *task = calloc(1, sizeof(*task));
+            uint8_t *buf = calloc(1, 512);
+
+            *task = (struct scsi_task){.nexus = n,
+                                       .cdb_len = 12,
+                                       .out = buf,
+                                       .out_len = 512,
+                                       .in = buf,
+                                       .in_size = 512,
+                                       .tag = (uint64_t)i,
+                                       .done = client_done,
+                                       .transport = &c};
+            memcpy(task->cdb, cdb, 12);
+            task->lun[1] = cdb[0] >= 0xa0 ? 0 : 1;
+            c.finished = false;
+            scsi_target_submit(rig.target, task);
+            if (rand_r(&seed) % 8 == 0)
+                scsi_target_manage(rig.target, n, SCSI_TMF_ABORT_TASK, task->lun, task->tag);
+            pthread_mutex_lock(&c.lock);
+            while (!c.finished)
+                pthread_cond_wait(&c.done, &c.lock);
+            pthread_mutex_unlock(&c.lock);
+            free(buf);
+            free(task);
+        }
+        scsi_nexus_destroy(n);
+    }
+    return NULL;
+}
+
+/* Sessions, the operator, observers and resets at the same time: under the thread sanitizer this
+ * looks for races; everywhere it must end, with both cartridges in the library. */
+static void test_crowd(void)
+{
+    static const uint8_t lun[8] = {0, DRIVE};
+    struct scsi_drive_state state;
+    struct library_element e;
+    unsigned seeds[3] = {1, 2, 3};
+    pthread_t threads[3];
+
+    rig_start();
+    rig_load(0);
+    for (size_t i = 0; i < ARRAY_LENGTH(threads); i++)
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, client_main, &seeds[i]), 0);
+    for (int i = 0; i < 100; i++) {
+        scsi_target_drive_state(rig.target, 0, &state, &err);
+        scsi_target_move(rig.target, SLOT(1), SLOT(2), &err);
+        scsi_target_move(rig.target, DRIVE_AT(0), SLOT(0), &err);
+        scsi_target_move(rig.target, SLOT(0), DRIVE_AT(0), &err);
+        scsi_target_move(rig.target, SLOT(2), SLOT(1), &err);
+        scsi_target_inventory_changed(rig.target);
+        if (i % 10 == 0)
+            scsi_target_manage(rig.target, rig.a, SCSI_TMF_LUN_RESET, lun, 0);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(threads); i++)
+        pthread_join(threads[i], NULL);
+    CHECK_OK(library_find(rig.library, "RIG000L8", &e, &err), err);
+    CHECK_OK(library_find(rig.library, "RIG001L8", &e, &err), err);
+    rig_stop();
+}
+
 /* ---- bounds ---------------------------------------------------------------------------------- */
 
 static void test_transfer_bound(void)
@@ -705,7 +836,9 @@ static const struct check_test tests[] = {
     {"mode_select_refusals", test_mode_select_refusals},
     {"mode_page_controls", test_mode_page_controls},
     {"log", test_log},
+    {"timestamp", test_timestamp},
     {"task_management", test_task_management},
+    {"crowd", test_crowd},
     {"transfer_bound", test_transfer_bound},
     {"sense_formats", test_sense_formats},
 };

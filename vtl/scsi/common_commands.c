@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* common_commands.c - small commands that every kind of unit has (SPC-5, SPC-2). */
+#include <time.h>
+
 #include "vtl/scsi/internal.h"
 
 void cmd_test_unit_ready(struct scsi_lu *lu, struct scsi_task *task)
@@ -98,4 +100,45 @@ void cmd_report_tmfs(struct scsi_lu *lu, struct scsi_task *task)
         reply_zero(&r, 12);
     }
     task_replied(task, &r, allocation);
+}
+
+/* ---- timestamps (SPC-5 5.2, 6.38, 6.48): milliseconds since 1970, in 48 bits ----------------- */
+
+static int64_t now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void cmd_report_timestamp(struct scsi_lu *lu, struct scsi_task *task)
+{
+    uint32_t allocation = get_be32(task->cdb + 6);
+    struct reply r = task_reply(task, allocation);
+
+    reply_be16(&r, 10);
+    reply_u8(&r, lu->clock_set ? 2 : 0); /* origin: SET TIMESTAMP, or our own clock */
+    reply_u8(&r, 0);
+    reply_be(&r, (uint64_t)(now_ms() + lu->clock_offset_ms), 6);
+    reply_be16(&r, 0);
+    task_replied(task, &r, allocation);
+}
+
+/* The unit's clock is set, not the machine's. */
+void cmd_set_timestamp(struct scsi_lu *lu, struct scsi_task *task)
+{
+    uint32_t len = get_be32(task->cdb + 6);
+
+    if (len == 0)
+        return;
+    if (len < 12) {
+        task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
+        return;
+    }
+    if (!task_list(lu, task, 12))
+        return;
+    lu->clock_offset_ms = (int64_t)(get_be64(task->out + 2) & 0xffffffffffff) - now_ms();
+    lu->clock_set = true;
+    attention_raise(lu, ASC_TIMESTAMP_CHANGED, task->nexus);
 }

@@ -78,6 +78,10 @@ static const struct opcode drive_opcodes[] = {
      {0, 0x87, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_opcodes},
     {0xa3, 0x0d, 12, OP_SHARED, "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",
      {0, 0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_tmfs},
+    {0xa3, 0x0f, 12, OP_SHARED, "REPORT TIMESTAMP",
+     {0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_timestamp},
+    {0xa4, 0x0f, 12, 0, "SET TIMESTAMP", {0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT,
+     cmd_set_timestamp},
 };
 /* clang-format on */
 

@@ -54,6 +54,7 @@ struct drive {
     struct sense deferred;
     struct drive_counters counters;
     uint64_t total_written, total_read; /* never reset: for observers */
+    uint64_t load_written, load_read;   /* the totals when the cartridge was loaded */
 };
 
 int drive_create(struct scsi_lu *lu, struct error *err);
@@ -124,7 +125,7 @@ const struct density *density_find(uint8_t code);
 
 /* pages (drive_pages.c) */
 #define DRIVE_MODE_PAGES 8
-#define DRIVE_LOG_PAGES  6
+#define DRIVE_LOG_PAGES  7
 extern const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES];
 extern const struct log_page drive_log_pages[DRIVE_LOG_PAGES];
 uint8_t drive_medium_type(struct scsi_lu *lu);
@@ -132,6 +133,9 @@ uint8_t drive_device_specific(struct scsi_lu *lu);
 void drive_log_reset(struct scsi_lu *lu, uint8_t page);
 
 /* MAM counters (drive_mam.c) */
+#define MAM_SERIAL_SIZE 33
+void mam_medium_serial(const struct drive *d, char text[MAM_SERIAL_SIZE]);
+uint64_t mam_load_count(const struct drive *d);
 void mam_loaded(struct drive *d);
 void mam_written(struct drive *d);
 

@@ -42,6 +42,11 @@ static void mam_increment(struct cartridge *c, uint16_t id)
     cartridge_attribute_set(c, id, value, sizeof(value), NULL);
 }
 
+uint64_t mam_load_count(const struct drive *d)
+{
+    return mam_number(d->cartridge, MAM_LOAD_COUNT);
+}
+
 void mam_loaded(struct drive *d)
 {
     mam_increment(d->cartridge, MAM_LOAD_COUNT);
@@ -52,6 +57,19 @@ void mam_loaded(struct drive *d)
 void mam_written(struct drive *d)
 {
     mam_increment(d->cartridge, MAM_VOLUME_CHANGE);
+}
+
+/* The UUID of the cartridge is as unique as a serial number must be. */
+void mam_medium_serial(const struct drive *d, char text[MAM_SERIAL_SIZE])
+{
+    static const char hex[] = "0123456789ABCDEF";
+    const uint8_t *uuid = cartridge_identity(d->cartridge)->uuid;
+
+    for (unsigned i = 0; i < 16; i++) {
+        text[2 * i] = hex[uuid[i] >> 4];
+        text[2 * i + 1] = hex[uuid[i] & 15];
+    }
+    text[32] = '\0';
 }
 
 /* ---- attributes that the drive computes ------------------------------------------------------ */
@@ -77,7 +95,7 @@ static void put_zero(struct scsi_lu *lu, struct reply *r)
 
 static void put_loads(struct scsi_lu *lu, struct reply *r)
 {
-    reply_be64(r, mam_number(lu->drive->cartridge, MAM_LOAD_COUNT));
+    reply_be64(r, mam_load_count(lu->drive));
 }
 
 static void put_space(struct scsi_lu *lu, struct reply *r)
@@ -114,19 +132,12 @@ static void put_manufacturer(struct scsi_lu *lu, struct reply *r)
     reply_text(r, "CAPSTAN", 8);
 }
 
-/* The first 16 digits of the cartridge's UUID are as unique as a serial number must be. */
 static void put_medium_serial(struct scsi_lu *lu, struct reply *r)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    const uint8_t *uuid = cartridge_identity(lu->drive->cartridge)->uuid;
-    char text[33];
+    char text[MAM_SERIAL_SIZE];
 
-    for (unsigned i = 0; i < 16; i++) {
-        text[2 * i] = hex[uuid[i] >> 4];
-        text[2 * i + 1] = hex[uuid[i] & 15];
-    }
-    text[32] = '\0';
-    reply_text(r, text, 32);
+    mam_medium_serial(lu->drive, text);
+    reply_text(r, text, MAM_SERIAL_SIZE - 1);
 }
 
 static void put_length(struct scsi_lu *lu, struct reply *r)

@@ -80,6 +80,8 @@ static bool drive_load(struct scsi_lu *lu)
     }
     d->medium = MEDIUM_READY;
     d->written = false;
+    d->load_written = d->total_written;
+    d->load_read = d->total_read;
     drive_positioned(d);
     mam_loaded(d);
     attention_raise(lu, ASC_MEDIUM_CHANGED, NULL);

@@ -122,6 +122,31 @@ static void log_sequential(struct scsi_lu *lu, struct scsi_task *task, struct re
     log_value(r, task, 0x100, 0, 8); /* no cleaning needed */
 }
 
+/* 17h: volume statistics (SSC-5 8.3.4): what is known of the cartridge; sizes in 10^6 bytes. */
+static void log_volume(struct scsi_lu *lu, struct scsi_task *task, struct reply *r)
+{
+    const struct drive *d = lu->drive;
+    const struct cartridge_identity *id = loaded(lu);
+    char serial[MAM_SERIAL_SIZE];
+    struct cartridge_position pos;
+
+    log_value(r, task, 0x00, id != NULL, 1); /* page valid */
+    if (!id)
+        return;
+    cartridge_tell(d->cartridge, &pos);
+    mam_medium_serial(d, serial);
+    log_value(r, task, 0x01, mam_load_count(d), 4);
+    log_value(r, task, 0x0e, (d->total_written - d->load_written) / 1000000, 4);
+    log_value(r, task, 0x0f, (d->total_read - d->load_read) / 1000000, 4);
+    log_value(r, task, 0x16, id->capacity / 1000000, 4);
+    log_value(r, task, 0x17, (id->capacity - pos.remaining) / 1000000, 4);
+    log_text(r, task, 0x40, serial, 32);
+    log_text(r, task, 0x42, d->barcode, 32);
+    log_text(r, task, 0x43, "CAPSTAN", 8);
+    log_value(r, task, 0x80, drive_device_specific(lu) >> 7, 1); /* write protected */
+    log_value(r, task, 0x81, id->worm, 1);
+}
+
 /* 1Bh: data compression (SSC-5 8.3.6): ratios in hundredths, sides in bytes. */
 static void log_compression(struct scsi_lu *lu, struct scsi_task *task, struct reply *r)
 {
@@ -154,7 +179,7 @@ static void log_capacity(struct scsi_lu *lu, struct scsi_task *task, struct repl
 }
 
 const struct log_page drive_log_pages[DRIVE_LOG_PAGES] = {
-    {0x02, log_write_errors}, {0x03, log_read_errors}, {0x0c, log_sequential},
+    {0x02, log_write_errors}, {0x03, log_read_errors}, {0x0c, log_sequential}, {0x17, log_volume},
     {0x1b, log_compression},  {0x2e, log_tape_alert},  {0x31, log_capacity},
 };
 

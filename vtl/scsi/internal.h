@@ -136,6 +136,8 @@ struct scsi_lu {
     uint8_t mode[MODE_PAGES_MAX][MODE_PAGE_MAX]; /* current values, by row of kind->mode_pages */
     uint32_t block_length;                       /* of the block descriptor; 0: variable */
     bool buffered;
+    int64_t clock_offset_ms; /* SET TIMESTAMP: to be added to the machine's time */
+    bool clock_set;
     struct drive *drive; /* one of the two is set */
     struct changer *changer;
 
@@ -242,12 +244,18 @@ void cmd_log_sense(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_log_select(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_send_diagnostic(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_read_buffer(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_report_timestamp(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_set_timestamp(struct scsi_lu *lu, struct scsi_task *task);
 
 void inquiry_no_lu(struct scsi_lu *lu, struct scsi_task *task);
 void report_luns_any(struct scsi_target *target, struct scsi_lu *lu, struct scsi_task *task);
 
 /* T10 vendor designator of a unit: vendor, product, serial (VPD 83h, READ ELEMENT STATUS). */
 void reply_t10_designator(struct reply *r, const struct scsi_lu *lu);
+
+/* A text parameter of a log page, padded to width. */
+void log_text(struct reply *r, const struct scsi_task *task, unsigned code, const char *text,
+              unsigned width);
 
 /* One parameter of a log page, if the CDB's parameter pointer lets it through. */
 void log_value(struct reply *r, const struct scsi_task *task, unsigned code, uint64_t value,

@@ -43,6 +43,17 @@ void log_value(struct reply *r, const struct scsi_task *task, unsigned code, uin
     reply_be(r, value, bytes);
 }
 
+void log_text(struct reply *r, const struct scsi_task *task, unsigned code, const char *text,
+              unsigned width)
+{
+    if (code < get_be16(task->cdb + 5))
+        return;
+    reply_be16(r, code);
+    reply_u8(r, 0x21); /* ASCII list parameter */
+    reply_u8(r, width);
+    reply_text(r, text, width);
+}
+
 void log_tape_alert(struct scsi_lu *lu, struct scsi_task *task, struct reply *r)
 {
     uint64_t alerts = alert_take(lu, task->nexus); /* reading clears them (SSC-5 8.3.3) */

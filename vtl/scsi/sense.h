@@ -50,6 +50,7 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_DEVICE_RESET = 0x2903,
                   ASC_MODE_CHANGED = 0x2a01,
                   ASC_LOG_CHANGED = 0x2a02,
+                  ASC_TIMESTAMP_CHANGED = 0x2a10,
                   ASC_INCOMPATIBLE_MEDIUM = 0x3000,
                   ASC_CLEANING_CARTRIDGE = 0x3003,
                   ASC_WORM_OVERWRITE = 0x300c,
