@@ -99,7 +99,8 @@ static int read_ahead(struct cartridge *c, const struct object *o, uint64_t lba,
         return damaged(c, lba, "its header is damaged", err);
     if (!check_payload(&r, raw + RECORD_HEADER_SIZE))
         return damaged(c, lba, "its data is damaged", err);
-    memcpy(buf, raw + RECORD_HEADER_SIZE, size < r.stored ? size : r.stored);
+    if (size > 0)
+        memcpy(buf, raw + RECORD_HEADER_SIZE, size < r.stored ? size : r.stored);
     return 0;
 }
 

@@ -596,9 +596,10 @@ int simdisk_flip(struct store *s, const char *object, uint64_t offset, unsigned 
 {
     struct sim_object *o = object_find(simdisk_of(s), object);
 
-    if (!o || offset >= o->media.len || offset >= o->cache.len)
+    if (!o || offset >= o->cache.len)
         return not_found(object, err);
-    o->media.data[offset] ^= (uint8_t)(1u << bit % 8);
+    if (offset < o->media.len)
+        o->media.data[offset] ^= (uint8_t)(1u << bit % 8);
     o->cache.data[offset] ^= (uint8_t)(1u << bit % 8);
     return 0;
 }
