@@ -32,6 +32,7 @@ struct creation {
 static json_t *create_arguments(const struct cli *cli, const struct creation *c, unsigned i)
 {
     json_t *args = json_pack("{sssb}", "barcode", cli->operands[i], "worm", cli_flag(cli, "worm"));
+    const char *media = cli_value(cli, "media");
     char place[24] = "";
 
     if (c->slot)
@@ -42,8 +43,8 @@ static json_t *create_arguments(const struct cli *cli, const struct creation *c,
         json_object_set_new(args, "to", json_string(place));
     if (c->capacity)
         json_object_set_new(args, "capacity", json_integer((json_int_t)c->capacity));
-    if (cli_value(cli, "media"))
-        json_object_set_new(args, "media", json_string(cli_value(cli, "media")));
+    if (args && media)
+        json_set_bytes(args, "media", media, strlen(media), NULL);
     return args;
 }
 
@@ -251,7 +252,7 @@ static json_t *verify_row(const char *barcode, int rc, const struct cartridge_re
     if (report->damaged)
         json_object_set_new(row, "first_damaged", json_integer((json_int_t)report->first_damaged));
     if (rc)
-        json_object_set_new(row, "error", json_string(why->message));
+        json_set_bytes(row, "error", why->message, strlen(why->message), NULL);
     return row;
 }
 

@@ -59,6 +59,7 @@ static void setup(struct fixture *f, const char *below)
     CHECK_OK(config_set(f->config, "library", "serial", "TEST000001", &err), err);
     CHECK_OK(config_set(f->config, "library", "slots", "4", &err), err);
     CHECK_OK(config_set(f->config, "iscsi", "target", "iqn.2026-11.capstan:test", &err), err);
+    CHECK_OK(config_set(f->config, "library", "name", "caf\351", &err), err); /* Latin-1 */
     CHECK_OK(config_write(f->config, &err), err);
     config_geometry(f->config, &g);
     CHECK_OK(library_create(f->root, &g, &err), err);
@@ -201,6 +202,8 @@ static void test_status(void)
     CHECK_OK(perform(&f, "status", NULL, &result, &err), err);
     daemon = json_object_get(result, "daemon");
     CU_ASSERT_TRUE(json_is_false(json_object_get(daemon, "running")));
+    CU_ASSERT_STRING_EQUAL(json_get_text(json_object_get(result, "library"), "name", ""),
+                           "caf\\xe9");
     CU_ASSERT_EQUAL(json_array_size(json_object_get(result, "drives")), 2);
     CU_ASSERT_EQUAL(json_array_size(json_object_get(result, "slots")), 4);
     CU_ASSERT_EQUAL(json_array_size(json_object_get(result, "import_export")), 1);
@@ -258,6 +261,8 @@ static bool answers(struct fixture *f)
     return rc == 0;
 }
 
+#define EURO_4        "\342\202\254\342\202\254\342\202\254\342\202\254"
+#define EURO_16       EURO_4 EURO_4 EURO_4 EURO_4
 #define REQUEST(text) (text), sizeof(text) - 1
 
 /* Each is answered by an error with this code (or the connection is closed), and the daemon lives.
@@ -285,6 +290,8 @@ static void test_hostile(void)
         {REQUEST("{\"op\": \"fly\"}\n"), "\"usage\""},
         {REQUEST("{\"op\": \"move\", \"args\": {\"from\": {}}}\n"), "\"usage\""},
         {REQUEST("GET / HTTP/1.1\r\n"), "\"protocol\""},
+        /* quoted in the answer, but cut off in the middle of a character */
+        {REQUEST("{\"op\": \"xx" EURO_16 EURO_16 EURO_16 "\"}\n"), "\"usage\""},
     };
     struct fixture f;
     char buf[4096];

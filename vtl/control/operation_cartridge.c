@@ -190,7 +190,7 @@ static json_t *cartridge_row(struct control *control, const struct library_eleme
         return row;
     if (row && rc &&
         json_object_set_new(row, "state", json_string(error_code_name(why.code))) == 0 &&
-        json_object_set_new(row, "error", json_string(why.message)) == 0)
+        json_set_bytes(row, "error", why.message, strlen(why.message), NULL) == 0)
         return row;
     json_decref(row);
     operation_no_memory(err);

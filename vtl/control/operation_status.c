@@ -121,16 +121,20 @@ static int elements_add(struct control *control, json_t *result, const char *key
     return library_elements(control->library, type, 0, UINT16_MAX, element_add, &p, err);
 }
 
+/* The name of an initiator is what it says: bytes. */
 static int session_add(void *ctx, const struct iscsid_session_info *info)
 {
     struct picture *p = ctx;
-    json_t *row = json_pack("{sssssisbsIsIsI}", "initiator", info->initiator, "peer", info->peer,
-                            "tsih", (int)info->tsih, "discovery", info->discovery, "commands",
-                            (json_int_t)info->commands, "bytes_in", (json_int_t)info->bytes_in,
-                            "bytes_out", (json_int_t)info->bytes_out);
+    json_t *row =
+        json_pack("{sssisbsIsIsI}", "peer", info->peer, "tsih", (int)info->tsih, "discovery",
+                  info->discovery, "commands", (json_int_t)info->commands, "bytes_in",
+                  (json_int_t)info->bytes_in, "bytes_out", (json_int_t)info->bytes_out);
     int rc =
-        row ? json_set_time(row, "since", info->since_ns, p->err) : operation_no_memory(p->err);
+        row ? json_set_bytes(row, "initiator", info->initiator, strlen(info->initiator), p->err)
+            : operation_no_memory(p->err);
 
+    if (!rc)
+        rc = json_set_time(row, "since", info->since_ns, p->err);
     if (rc) {
         json_decref(row);
         return rc;
@@ -176,13 +180,14 @@ static int library_add(struct control *control, json_t *result, struct error *er
 {
     const struct library_geometry *g = library_geometry(control->library);
     const struct config *config = control->config;
-    json_t *about =
-        json_pack("{sssssisisi}", "name", config->name, "serial", config->serial, "drives",
-                  (int)g->drives, "slots", (int)g->slots, "import_export", (int)g->import_export);
+    json_t *about = json_pack("{sssisisi}", "serial", config->serial, "drives", (int)g->drives,
+                              "slots", (int)g->slots, "import_export", (int)g->import_export);
+    int rc;
 
     if (!about || json_object_set_new(result, "library", about))
         return operation_no_memory(err);
-    return json_set_bytes(about, "root", config->root, strlen(config->root), err);
+    rc = json_set_bytes(about, "name", config->name, strlen(config->name), err);
+    return rc ? rc : json_set_bytes(about, "root", config->root, strlen(config->root), err);
 }
 
 int operation_status(struct control *control, const json_t *args, json_t **out, struct error *err)

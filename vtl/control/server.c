@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "vtl/control/socket.h"
 
@@ -41,12 +42,23 @@ struct control_server {
 
 /* ---- one connection ---------------------------------------------------------------------- */
 
+/* A message may quote what somebody sent, cut off in the middle of a character. */
+static json_t *reply_error(const struct error *err)
+{
+    json_t *error = json_pack("{ss}", "code", error_code_name(err->code));
+
+    if (error && json_set_bytes(error, "message", err->message, strlen(err->message), NULL)) {
+        json_decref(error);
+        return NULL;
+    }
+    return error;
+}
+
+/* Takes over result. */
 static json_t *reply_make(int rc, json_t *result, const struct error *err)
 {
-    if (!rc)
-        return json_pack("{sbso}", "ok", 1, "result", result);
-    return json_pack("{sbs{ssss}}", "ok", 0, "error", "code", error_code_name(err->code), "message",
-                     err->message);
+    return rc ? json_pack("{sbso}", "ok", 0, "error", reply_error(err))
+              : json_pack("{sbso}", "ok", 1, "result", result);
 }
 
 /* Takes over result. */
