@@ -7,13 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/checked.h"
 #include "common/cleanup.h"
 #include "vtl/control/socket.h"
 
 #define SEND_MS   10000
-#define REPLY_MS  (30 * 60 * 1000) /* an unload waits until the drive is idle */
-#define TRIES     50               /* for a daemon that is starting, or another command */
-#define TRY_EVERY 100000000        /* ns */
+#define TRIES     50        /* for a daemon that is starting, or another command */
+#define TRY_EVERY 100000000 /* ns */
 
 struct control_session {
     struct config *config;
@@ -21,6 +21,24 @@ struct control_session {
     pid_t pid;
     struct control control; /* if there is no daemon */
 };
+
+/* How long an answer may take: whether a daemon lives is known soon, a robot waits for its drive.
+ */
+static int reply_ms(const char *op)
+{
+    static const struct {
+        const char *op;
+        int ms;
+    } waits[] = {{"ping", 10 * 1000},
+                 {"move", 30 * 60 * 1000},
+                 {"load", 30 * 60 * 1000},
+                 {"unload", 30 * 60 * 1000}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(waits); i++)
+        if (strcmp(waits[i].op, op) == 0)
+            return waits[i].ms;
+    return 2 * 60 * 1000;
+}
 
 /* ---- talking to a daemon ----------------------------------------------------------------- */
 
@@ -87,7 +105,7 @@ int control_request(const char *root, const char *op, const json_t *args, json_t
     if (!rc)
         rc = request_send(fd, op, args, err);
     if (!rc)
-        rc = line_read(&reader, fd, CONTROL_REPLY_MAX, REPLY_MS, &line, &len, err);
+        rc = line_read(&reader, fd, CONTROL_REPLY_MAX, reply_ms(op), &line, &len, err);
     if (!rc)
         rc = reply_take(line, len, result, err);
     if (!rc && pid)
