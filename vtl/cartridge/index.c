@@ -117,7 +117,7 @@ int index_load(struct cartridge *c, const struct segment *seg, struct segment_in
     uint8_t header[RECORD_HEADER_SIZE];
     CLEANUP_FREE uint8_t *raw = NULL;
     struct record r;
-    size_t got;
+    size_t got, padded;
     int rc;
 
     *good = false;
@@ -125,17 +125,19 @@ int index_load(struct cartridge *c, const struct segment *seg, struct segment_in
     if (!seg->sealed)
         return 0;
     rc = segment_read(c, seg, seg->records_end, header, sizeof(header), &got, err);
-    if (rc == -ERR_FORMAT)
-        return 0;
     if (rc || got < sizeof(header) || !record_decode(header, &r) || r.type != RECORD_END ||
         r.epoch != seg->epoch || r.stored < 2 * INDEX_ENTRY_SIZE)
         return rc;
-    raw = malloc(r.stored);
+    padded = (size_t)record_extent(r.stored) - RECORD_HEADER_SIZE;
+    raw = calloc(1, padded);
     if (!raw)
         return error_set(err, ERR_NO_MEMORY, "no memory for the index of a segment");
-    rc = segment_read(c, seg, seg->records_end + RECORD_HEADER_SIZE, raw, r.stored, &got, err);
+    rc = segment_read(c, seg, seg->records_end + RECORD_HEADER_SIZE, raw, padded, &got, err);
     if (rc || got < r.stored || !check_payload(&r, raw))
         return rc;
+    for (size_t i = r.stored; i < padded; i++)
+        if (raw[i] != 0)
+            return 0;
     return index_decode(raw, r.stored, seg, index, good, err);
 }
 

@@ -153,6 +153,7 @@ struct walk {
     uint64_t header; /* offset of the header before it */
     uint32_t chain;  /* what the next one must carry; chained: compare it */
     bool chained;
+    bool broken;              /* it had to be found again behind damage */
     bool end_seen;            /* behind the END record */
     bool skipped_commit;      /* the header before was a COMMIT */
     struct place place;       /* behind the last record */
@@ -183,7 +184,7 @@ void walk_cut(struct walk *w, const struct walk_mark *mark);
 void walk_free(struct walk *w);
 
 /* Read bytes of a segment, out of the writer's buffer if they are there.  *got < len at its end;
- * a missing object has 0 bytes. */
+ * an object that is missing or no regular file has 0 bytes. */
 int segment_read(struct cartridge *c, const struct segment *seg, uint64_t offset, void *buf,
                  size_t len, size_t *got, struct error *err);
 void segment_name(uint64_t seq, char out[STORE_NAME_MAX + 1]);

@@ -12,7 +12,7 @@ struct verify {
     struct cartridge_report *report;
     uint8_t *buf; /* one record */
     size_t room;
-    bool index_bad; /* an END record that does not hold: no object is damaged by it */
+    bool frame_bad; /* a segment's header, a COMMIT or an END: no object is damaged by it */
 };
 
 static void count_damaged(struct verify *v, uint64_t lba, uint64_t n)
@@ -95,11 +95,13 @@ static int verify_segment(struct cartridge *c, struct verify *v, const struct se
         rc = walk_run(c, seg, seg->end.lba, &w, err);
     for (size_t i = 0; rc == 0 && i < w.index.count; i++)
         rc = verify_entry(c, v, seg, &w.index, i, err);
+    if (w.broken || w.index.damage || w.offset < seg->records_end || (seg->sealed && !w.end_seen))
+        v->frame_bad = true;
     walk_free(&w);
     if (rc == 0 && seg->sealed) {
         rc = index_load(c, seg, &index, &good, err);
         index_free(&index);
-        v->index_bad = v->index_bad || !good;
+        v->frame_bad = v->frame_bad || !good;
     }
     return rc;
 }
@@ -137,9 +139,9 @@ int cartridge_verify(struct cartridge *c, struct cartridge_report *report, struc
                          "cartridge %s: %llu objects are damaged, first block %llu",
                          c->identity.barcode, (unsigned long long)report->damaged,
                          (unsigned long long)report->first_damaged);
-    if (v.index_bad || !whole)
+    if (v.frame_bad || !whole)
         return error_set(err, ERR_CORRUPT, "cartridge %s: all data is good, but %s is damaged",
                          c->identity.barcode,
-                         v.index_bad ? "the index of a segment" : "a copy of the superblock");
+                         v.frame_bad ? "the frame of a segment" : "a copy of the superblock");
     return 0;
 }

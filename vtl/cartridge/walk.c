@@ -47,7 +47,7 @@ int segment_read(struct cartridge *c, const struct segment *seg, uint64_t offset
     }
     segment_name(seg->seq, name);
     rc = store_read(c->store, name, offset, buf, len, got, &why);
-    if (rc == -ERR_NOT_FOUND) {
+    if (rc == -ERR_NOT_FOUND || rc == -ERR_FORMAT) {
         *got = 0;
         return 0;
     }
@@ -95,12 +95,10 @@ int walk_start(struct cartridge *c, const struct segment *seg, struct walk *w, s
     w->place = seg->first;
     w->offset = SEGMENT_HEADER_SIZE;
     rc = segment_read(c, seg, 0, raw, sizeof(raw), &got, err);
-    if (rc == -ERR_FORMAT)
-        w->index.damage = "its segment's object is no regular file";
-    else if (rc)
+    if (rc)
         return rc;
-    else if (got == 0)
-        w->index.damage = "its segment's object is missing or empty";
+    if (got == 0)
+        w->index.damage = "its segment's object is missing, empty or no regular file";
     else if (got < sizeof(raw) || !segment_header_decode(raw, &h))
         w->index.damage = "the header of its segment is damaged";
     else if (memcmp(h.uuid, c->identity.uuid, sizeof(h.uuid)) != 0)
@@ -235,6 +233,7 @@ static int walk_loop(struct cartridge *c, const struct segment *seg, uint64_t fl
             rc = walk_resync(c, seg, win, w, &offset, &r, &raw, err);
             if (rc || !raw)
                 return rc;
+            w->broken = true;
         }
         rc = walk_take(w, &r, raw, offset, err);
         if (rc)
