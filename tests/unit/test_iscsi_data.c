@@ -429,6 +429,7 @@ static void test_bad_bursts(void)
     } rows[] = {
         {true, 1, 0, 1024, false},   /* DataSN */
         {true, 0, 4, 1020, false},   /* offset: a gap */
+        {true, 0, 4, 1024, false},   /* offset, of the right length */
         {true, 0, 1024, 512, false}, /* behind the burst */
         {true, 0, 0, 1028, false},   /* longer than asked for */
         {true, 0, 0, 512, false},    /* F too early */
