@@ -10,12 +10,15 @@
 #include "common/cleanup.h"
 #include "engine/dump/read_file.h"
 
+#define BATCH 16u /* files that a thread claims at once */
+
 struct job {
     struct reader_file file;
     struct file_chunk *first, *last; /* guarded by the reader's mutex */
     bool known;       /* the attributes are there, or it is left out: file is the consumer's */
     bool done;        /* no more chunks will come */
     bool abandoned;   /* the consumer wants no more of them */
+    bool waits;       /* its reader waits for room in the window */
     unsigned outcome; /* of reading the data, and its errno */
     int error;
 };
@@ -26,14 +29,15 @@ struct reader {
     unsigned thread_count;
 
     pthread_mutex_t mutex;
-    pthread_cond_t work;    /* readers: room in the window, a free job */
+    pthread_cond_t slots;   /* readers: jobs for a batch are free */
+    pthread_cond_t room;    /* readers: room in the window, or the consumer has come to the file */
     pthread_cond_t arrived; /* the consumer: something of its file has come */
     /* guarded by mutex */
     struct tree_cursor cursor;
     uint64_t claimed, ended; /* files begun by readers, done with by the consumer */
     bool all_claimed, stopping;
-    size_t used;      /* bytes in the window */
-    unsigned waiting; /* readers in a wait for `work` */
+    size_t used;                            /* bytes in the window */
+    unsigned wait_for_slots, wait_for_room; /* readers */
     bool consumer_waits;
     struct job jobs[READER_FILES]; /* file n is in jobs[n % READER_FILES] */
 
@@ -43,27 +47,45 @@ struct reader {
 /* A reader thread's view of the file it is at. */
 struct reader_task {
     struct reader *reader;
-    struct job *job;
-    uint64_t number;
+    uint64_t number, batch_first, batch_end;
+    struct reader_file file; /* not yet told */
+    bool untold;
 };
 
 /* ---- readers -----------------------------------------------------------------------------------
+ *
+ * Files are mostly small, and waking a thread costs more than reading one.  So a thread claims a
+ * batch, and wakes the consumer when the batch is done, or when there is more of a file than one
+ * chunk.  The consumer then finds a number of files ready.
  */
 
-static void tell_consumer(struct reader *r, uint64_t number)
+static struct job *job_of(struct reader_task *task)
 {
-    if (r->consumer_waits && number == r->ended)
+    return &task->reader->jobs[task->number % READER_FILES];
+}
+
+/* Batches are claimed in order: if this one begins before the consumer's file, it holds it. */
+static void wake_consumer(const struct reader_task *task)
+{
+    struct reader *r = task->reader;
+
+    if (r->consumer_waits && task->batch_first <= r->ended)
         pthread_cond_signal(&r->arrived);
 }
 
 void read_task_known(struct reader_task *task, const struct reader_file *file)
 {
-    struct reader *r = task->reader;
-    CLEANUP_UNLOCK(&r->mutex);
+    task->file = *file;
+    task->untold = true;
+}
 
-    task->job->file = *file;
-    task->job->known = true;
-    tell_consumer(r, task->number);
+static void tell_known(struct reader_task *task)
+{
+    if (!task->untold)
+        return;
+    job_of(task)->file = task->file;
+    job_of(task)->known = true;
+    task->untold = false;
 }
 
 /* Put a chunk into the window when there is room; the file that the consumer is at does not wait
@@ -71,15 +93,19 @@ void read_task_known(struct reader_task *task, const struct reader_file *file)
 bool read_task_chunk(struct reader_task *task, struct file_chunk *chunk)
 {
     struct reader *r = task->reader;
-    struct job *job = task->job;
+    struct job *job = job_of(task);
     CLEANUP_UNLOCK(&r->mutex);
 
+    tell_known(task);
     while (r->used + chunk->room > r->options.window && !r->stopping && !job->abandoned &&
            !(task->number == r->ended && !job->first)) {
-        r->waiting++;
-        pthread_cond_wait(&r->work, &r->mutex);
-        r->waiting--;
+        wake_consumer(task);
+        job->waits = true;
+        r->wait_for_room++;
+        pthread_cond_wait(&r->room, &r->mutex);
+        r->wait_for_room--;
     }
+    job->waits = false;
     if (r->stopping || job->abandoned) {
         free(chunk);
         return false;
@@ -91,45 +117,47 @@ bool read_task_chunk(struct reader_task *task, struct file_chunk *chunk)
     else
         job->first = chunk;
     job->last = chunk;
-    tell_consumer(r, task->number);
+    if (job->file.inode.size > READER_CHUNK)
+        wake_consumer(task);
     return true;
 }
 
 void read_task_done(struct reader_task *task, unsigned outcome, int error)
 {
-    struct reader *r = task->reader;
-    CLEANUP_UNLOCK(&r->mutex);
+    struct job *job = job_of(task);
+    CLEANUP_UNLOCK(&task->reader->mutex);
 
-    task->job->outcome = outcome;
-    task->job->error = error;
-    task->job->done = true;
-    tell_consumer(r, task->number);
+    tell_known(task);
+    job->outcome = outcome;
+    job->error = error;
+    job->done = true;
+    if (task->number + 1 == task->batch_end || job->abandoned)
+        wake_consumer(task);
 }
 
-/* Claim the next file of the tree; false when there is none or the reader stops. */
-static bool claim(struct reader *r, struct reader_task *task, uint32_t *node)
+/* Claim the next files of the tree; their number, 0 when there are none or the reader stops. */
+static unsigned claim(struct reader *r, struct reader_task *task, uint32_t nodes[BATCH])
 {
+    unsigned count = 0;
     CLEANUP_UNLOCK(&r->mutex);
 
-    do {
-        while (r->claimed - r->ended >= READER_FILES && !r->stopping) {
-            r->waiting++;
-            pthread_cond_wait(&r->work, &r->mutex);
-            r->waiting--;
-        }
-        if (r->stopping || r->all_claimed)
-            return false;
-        if (!tree_next_file(&r->cursor, node)) {
+    while (r->claimed - r->ended + BATCH > READER_FILES && !r->stopping && !r->all_claimed) {
+        r->wait_for_slots++;
+        pthread_cond_wait(&r->slots, &r->mutex);
+        r->wait_for_slots--;
+    }
+    task->batch_first = task->number = r->claimed;
+    while (count < BATCH && !r->stopping && !r->all_claimed) {
+        if (!tree_next_file(&r->cursor, &nodes[count]))
             r->all_claimed = true;
-            if (r->consumer_waits)
-                pthread_cond_signal(&r->arrived);
-            return false;
-        }
-    } while (tree_node(r->options.tree, *node)->flags & NODE_UNREADABLE);
-    task->number = r->claimed++;
-    task->job = &r->jobs[task->number % READER_FILES];
-    memset(task->job, 0, sizeof(*task->job));
-    return true;
+        else if (!(tree_node(r->options.tree, nodes[count])->flags & NODE_UNREADABLE))
+            memset(&r->jobs[(r->claimed + count++) % READER_FILES], 0, sizeof(struct job));
+    }
+    r->claimed += count;
+    task->batch_end = r->claimed;
+    if (r->all_claimed && r->consumer_waits)
+        pthread_cond_signal(&r->arrived);
+    return count;
 }
 
 static void *reader_main(void *arg)
@@ -138,10 +166,12 @@ static void *reader_main(void *arg)
     struct reader_task task = {.reader = r};
     struct file_source source = {
         .tree = r->options.tree, .read_at = r->options.read_at, .directory_fd = -1};
-    uint32_t node;
+    uint32_t nodes[BATCH];
+    unsigned count;
 
-    while (claim(r, &task, &node))
-        read_file(&source, &task, node);
+    while ((count = claim(r, &task, nodes)) > 0)
+        for (unsigned i = 0; i < count; i++, task.number++)
+            read_file(&source, &task, nodes[i]);
     if (source.directory_fd >= 0)
         close(source.directory_fd);
     return NULL;
@@ -162,7 +192,8 @@ int reader_open(const struct reader_options *options, struct reader **out, struc
     if (!r->options.read_at)
         r->options.read_at = pread;
     pthread_mutex_init(&r->mutex, NULL);
-    pthread_cond_init(&r->work, NULL);
+    pthread_cond_init(&r->slots, NULL);
+    pthread_cond_init(&r->room, NULL);
     pthread_cond_init(&r->arrived, NULL);
     tree_files(options->tree, &r->cursor);
     r->threads = calloc(options->threads, sizeof(*r->threads));
@@ -177,14 +208,22 @@ int reader_open(const struct reader_options *options, struct reader **out, struc
     return 0;
 }
 
+/* Readers that wait for room are woken when the window is half empty, or when the consumer has come
+ * to the file of one of them; those that wait for jobs, one whenever a batch has become free. */
 static void wake_readers(struct reader *r)
 {
-    if (r->waiting)
-        pthread_cond_broadcast(&r->work);
+    uint64_t free_jobs = READER_FILES - (r->claimed - r->ended);
+
+    if (r->wait_for_room &&
+        (r->used <= r->options.window / 2 || r->jobs[r->ended % READER_FILES].waits))
+        pthread_cond_broadcast(&r->room);
+    if (r->wait_for_slots && free_jobs >= BATCH && free_jobs % BATCH == 0)
+        pthread_cond_signal(&r->slots);
 }
 
 static void wait_for_readers(struct reader *r)
 {
+    wake_readers(r);
     r->consumer_waits = true;
     pthread_cond_wait(&r->arrived, &r->mutex);
     r->consumer_waits = false;
@@ -272,7 +311,8 @@ void reader_close(struct reader *r)
         return;
     pthread_mutex_lock(&r->mutex);
     r->stopping = true;
-    pthread_cond_broadcast(&r->work);
+    pthread_cond_broadcast(&r->slots);
+    pthread_cond_broadcast(&r->room);
     pthread_mutex_unlock(&r->mutex);
     for (unsigned i = 0; i < r->thread_count; i++)
         pthread_join(r->threads[i], NULL);
@@ -281,7 +321,8 @@ void reader_close(struct reader *r)
     for (uint64_t n = r->ended; n < r->claimed; n++)
         job_clear(r, &r->jobs[n % READER_FILES]);
     pthread_mutex_destroy(&r->mutex);
-    pthread_cond_destroy(&r->work);
+    pthread_cond_destroy(&r->slots);
+    pthread_cond_destroy(&r->room);
     pthread_cond_destroy(&r->arrived);
     free(r);
 }
