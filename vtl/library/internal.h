@@ -31,6 +31,9 @@ struct library {
     void *layer_ctx;
 };
 
+/* Lay out the elements of lib->geometry, all empty. */
+int library_make_elements(struct library *lib, struct error *err);
+
 /* The element at address, or NULL.  With the lock held. */
 struct library_element *library_lookup(struct library *lib, uint16_t address);
 

@@ -18,8 +18,6 @@ struct changer {
 
 int changer_create(struct scsi_lu *lu, struct error *err);
 void changer_destroy(struct scsi_lu *lu);
-int drive_create(struct scsi_lu *lu, struct error *err);
-void drive_destroy(struct scsi_lu *lu);
 
 /* Move, unloading a drive that is the source; with the changer's lu->device held.  ERR_BUSY: the
  * drive's removal is prevented.  Errors else as library_move(). */

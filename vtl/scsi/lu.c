@@ -72,15 +72,20 @@ static bool lu_next(struct scsi_lu *lu, struct scsi_task **task)
     return true;
 }
 
+static bool lu_aborted(struct scsi_lu *lu, const struct scsi_task *task)
+{
+    CLEANUP_UNLOCK(&lu->lock);
+
+    return task->aborted;
+}
+
 static void lu_run(struct scsi_lu *lu, struct scsi_task *task)
 {
     bool aborted;
 
     pthread_mutex_lock(&lu->device);
-    if (task->no_lu)
-        dispatch_no_lu(lu, task);
-    else
-        dispatch(lu, task);
+    if (!lu_aborted(lu, task)) /* it may have been, while the robot held the unit */
+        (task->no_lu ? dispatch_no_lu : dispatch)(lu, task);
     pthread_mutex_lock(&lu->lock);
     aborted = task->aborted;
     lu->running = NULL;
