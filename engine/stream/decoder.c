@@ -223,6 +223,8 @@ static bool drop_blocks(struct stream_decoder *d)
 {
     size_t n = d->skip < d->in_count ? (size_t)d->skip : d->in_count;
 
+    if (d->in_count == 0)
+        return false;
     consume(d, n);
     d->position -= n;
     d->skip -= n;
@@ -281,7 +283,8 @@ static bool first_volume(struct stream_decoder *d, const struct parsed_header *h
         memset(volume.uuid, 0, sizeof(volume.uuid));
         memset(volume.base_uuid, 0, sizeof(volume.base_uuid));
         volume.first_stream = volume.blocking = volume.duplicates = volume.resume = 0;
-        volume.date_ns = h->date * INT64_C(1000000000);
+        if (h->ours) /* then 32 bits; parse_volume() took a field that is another here */
+            volume.date_ns = h->date * INT64_C(1000000000);
         volume.old_directories = false;
         d->position = h->tapea;
     } else {
@@ -338,6 +341,14 @@ static void continue_on(struct stream_decoder *d, const struct parsed_header *h,
     d->state = DECODER_HEADER;
 }
 
+/* Of the same dump; if our first volume header was lost, its UUID was too. */
+static bool same_uuid(const struct stream_decoder *d, const uint8_t *uuid)
+{
+    static const uint8_t lost[16];
+
+    return memcmp(d->volume.uuid, lost, 16) == 0 || memcmp(d->volume.uuid, uuid, 16) == 0;
+}
+
 static bool next_volume(struct stream_decoder *d, const struct parsed_header *h,
                         struct stream_event *ev)
 {
@@ -346,8 +357,7 @@ static bool next_volume(struct stream_decoder *d, const struct parsed_header *h,
     parse_volume(h, &volume);
     volume.accepted = h->date == d->date && h->base_date == d->base_date &&
                       volume.volume == d->volume.volume + 1 &&
-                      volume.capstan == d->volume.capstan &&
-                      memcmp(volume.uuid, d->volume.uuid, 16) == 0;
+                      volume.capstan == d->volume.capstan && same_uuid(d, volume.uuid);
     if (volume.accepted) {
         d->volume.volume = volume.volume;
         continue_on(d, h, &volume);
