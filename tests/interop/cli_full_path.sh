@@ -16,7 +16,7 @@ ln -s ../random2 "$tree/a/b/soft"
 ln -s /nowhere "$tree/a/b/dangling"
 mkfifo "$tree/a/b/fifo"
 chmod 4751 "$tree/many/1"
-chmod 000 "$tree/many/2"
+[ "$(id -u)" != 0 ] || chmod 000 "$tree/many/2" # nobody else could read it
 printf x >"$tree/a/b/c/$(printf 'bytes\377\n\tname')"
 touch -d '1999-12-31 23:59:59.123456789' "$tree/many/3"
 touch -h -d '2001-02-03 04:05:06.7' "$tree/a/b/soft"
@@ -59,7 +59,11 @@ expect 3 "many/7" "$capstan" restore --compare "$small" "$work/back"
 
 # ---- a file that cannot be read is reported, and the dump goes on
 if [ "$(id -u)" != 0 ]; then
-    expect 3 "many/2" "$capstan" dump --pool 'CAP*' "$tree/many"
+    mkdir "$work/locked" && echo open >"$work/locked/open" && echo shut >"$work/locked/shut"
+    chmod 000 "$work/locked/shut"
+    expect 3 "shut: cannot be read" "$capstan" dump --pool 'CAP*' "$work/locked"
+    expect 0 "partial" "$capstan" catalog list
+    expect 0 "deleted" "$capstan" catalog delete latest
 fi
 
 # ---- the catalog knows, and can be made anew
@@ -72,8 +76,10 @@ expect 0 "$small" "$capstan" cartridge show SML002L8
 "$capstan" catalog files --json "$small" a/b >"$work/before.files"
 expect 0 "stopped" "$capstan" stop
 mv "$CAPSTAN_ROOT/catalog" "$work/catalog.lost"
-expect 0 "added 3 images" "$capstan" catalog rebuild
-expect 0 "added 0 images" "$capstan" catalog rebuild
+[ "$(id -u)" = 0 ] || images=4 # with the partial one
+expect 0 "added ${images:-3} images" "$capstan" catalog rebuild
+[ "$(id -u)" = 0 ] || expect 0 "deleted" "$capstan" catalog delete latest
+[ "$(id -u)" != 0 ] || expect 0 "added 0 images" "$capstan" catalog rebuild
 check "the rebuilt image is another one" cmp "$work/before.json" <("$capstan" catalog show --json "$small")
 check "the rebuilt files are others" cmp "$work/before.files" <("$capstan" catalog files --json "$small" a/b)
 
