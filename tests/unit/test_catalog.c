@@ -11,6 +11,36 @@
 
 /* ---- images ---------------------------------------------------------------------------------- */
 
+static void same_image(const struct catalog_image *a, const struct catalog_image *b)
+{
+    CU_ASSERT_STRING_EQUAL(a->uuid, b->uuid);
+    CU_ASSERT_STRING_EQUAL(a->host, b->host);
+    CU_ASSERT_STRING_EQUAL(a->path, b->path);
+    CU_ASSERT_STRING_EQUAL(a->label, b->label);
+    CU_ASSERT_STRING_EQUAL(a->base_uuid, b->base_uuid);
+    CU_ASSERT_EQUAL(a->level, b->level);
+    CU_ASSERT_EQUAL(a->date_ns, b->date_ns);
+    CU_ASSERT_EQUAL(a->ended_ns, b->ended_ns);
+    CU_ASSERT_EQUAL(a->blocking, b->blocking);
+    CU_ASSERT_EQUAL(a->files, b->files);
+    CU_ASSERT_EQUAL(a->directories, b->directories);
+    CU_ASSERT_EQUAL(a->bytes, b->bytes);
+    CU_ASSERT_EQUAL(a->stream_blocks, b->stream_blocks);
+    CU_ASSERT_EQUAL(a->warnings, b->warnings);
+    CU_ASSERT_EQUAL(a->state, b->state);
+    CU_ASSERT_EQUAL(a->id, b->id);
+}
+
+static void same_part(const struct catalog_part *a, const struct catalog_part *b)
+{
+    CU_ASSERT_EQUAL(a->volume, b->volume);
+    CU_ASSERT_STRING_EQUAL(a->barcode, b->barcode);
+    CU_ASSERT_EQUAL(a->file, b->file);
+    CU_ASSERT_EQUAL(a->first_block, b->first_block);
+    CU_ASSERT_EQUAL(a->first_stream, b->first_stream);
+    CU_ASSERT_EQUAL(a->stream_blocks, b->stream_blocks);
+}
+
 static void test_image_round_trip(void)
 {
     struct error err = ERROR_INIT;
@@ -25,10 +55,11 @@ static void test_image_round_trip(void)
     fixture_reopen();
     CHECK_OK(catalog_image(fixture, UUID_A, &out, &err), err);
     in.id = 1;
-    CU_ASSERT_EQUAL(memcmp(&in, &out, sizeof(in)), 0);
+    same_image(&in, &out);
     CHECK_OK(catalog_parts(fixture, UUID_A, &parts, &count, &err), err);
     CU_ASSERT_EQUAL_FATAL(count, 2);
-    CU_ASSERT_EQUAL(memcmp(parts, fixture_parts, sizeof(fixture_parts)), 0);
+    same_part(&parts[0], &fixture_parts[0]);
+    same_part(&parts[1], &fixture_parts[1]);
     free(parts);
     CHECK_FAILS(catalog_parts(fixture, UUID_B, &parts, &count, &err), ERR_NOT_FOUND, err);
     CHECK_OK(catalog_volume_used(fixture, "ABC002L8", &used, &err), err);
@@ -454,7 +485,7 @@ static void test_living_writers_are_no_debris(void)
 static void test_kill(void)
 {
     struct error err = ERROR_INIT;
-    uint64_t generation, last = 0;
+    uint64_t generation, last = 1; /* that of an empty catalog */
     unsigned seed = 1;
 
     fixture_begin();
@@ -473,18 +504,21 @@ static void test_kill(void)
             fprintf(stderr, "%s\n", err.message);
             _exit(1);
         }
+        do { /* it must have changed something before it dies */
+            usleep(500);
+            CHECK_OK(catalog_generation(fixture, &generation, &err), err);
+        } while (generation == last && waitpid(pid, &status, WNOHANG) == 0);
         seed = seed * 1103515245 + 12345;
-        usleep(2000 + seed / 65536 % 20000);
+        usleep(seed / 65536 % 8000);
         kill(pid, SIGKILL);
         CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
         CU_ASSERT_TRUE(WIFSIGNALED(status));
         fixture_reopen();
         CHECK_OK(catalog_check(fixture, &err), err);
         CHECK_OK(catalog_generation(fixture, &generation, &err), err);
-        CU_ASSERT_TRUE(generation >= last);
+        CU_ASSERT_TRUE(generation > last);
         last = generation;
     }
-    CU_ASSERT_TRUE(last > 30); /* there was something to kill */
     fixture_end();
 }
 
