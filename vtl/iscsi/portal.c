@@ -42,7 +42,8 @@ static int split_address(const char *address, char host[256], char port[16], str
     if (host_end == host_at || host_end - host_at > 255 || (colon && end - colon > 6) ||
         (colon && colon + 1 == end))
         return error_set(err, ERR_RANGE, "portal '%s' is no address like 127.0.0.1:3260", address);
-    if (colon && (strspn(colon + 1, "0123456789") != strlen(colon + 1) || atoi(colon + 1) > 65535))
+    if (colon && (strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+                  strtoul(colon + 1, NULL, 10) > 65535))
         return error_set(err, ERR_RANGE, "portal %s: a port is a number up to 65535", address);
     snprintf(host, 256, "%.*s", (int)(host_end - host_at), host_at);
     snprintf(port, 16, "%s", colon ? colon + 1 : DEFAULT_PORT);
