@@ -485,6 +485,39 @@ static void test_volume_breaks_anywhere(void)
     }
 }
 
+/* At early warning the record is written, and the next one goes onto the next cartridge: so there
+ * is room for the filemark. */
+static void test_early_warning(void)
+{
+    struct catalog *cat = open_catalog("early-catalog");
+    struct tape_faults faults = {.early_warning_at = 4096 * 9 + 1};
+    struct dump_options options;
+    struct dump_result result;
+    struct error err = ERROR_INIT;
+    struct tape *first, *fault;
+    struct rack r;
+
+    make_tree("early", 300 * KIB);
+    rack_make(&r, "EAR", 2, 0);
+    first = r.inner;
+    CHECK_OK(tape_fault_open(first, &faults, &fault, &err), err);
+    tape_magazine_set(r.tape, fault);
+    r.inner = NULL;
+    options = options_for(&r, "early");
+    options.blocking = 4;
+    CHECK_OK(dump_run(&options, r.tape, r.barcodes[0], cat, &result, &err), err);
+    CU_ASSERT_EQUAL_FATAL(result.part_count, 2);
+    CU_ASSERT_EQUAL(result.parts[0].stream_blocks, 10 * 4);
+    CU_ASSERT_EQUAL(tape_fault_count(fault).filemarks, 1);
+    tape_close(fault);
+    tape_close(first);
+    check_parts(&r, &result);
+    expect_same_rebuilt(&r, cat, "early-catalog-2");
+    free(result.parts);
+    catalog_close(cat);
+    rack_close(&r);
+}
+
 static void test_no_next_volume(void)
 {
     struct catalog *cat = open_catalog("none-catalog");
@@ -787,6 +820,7 @@ static const struct check_test tests[] = {
     {"append", test_append},
     {"volumes", test_volumes},
     {"volume_breaks_anywhere", test_volume_breaks_anywhere},
+    {"early_warning", test_early_warning},
     {"no_next_volume", test_no_next_volume},
     {"full_volumes", test_full_volumes},
     {"tape_errors", test_tape_errors},
