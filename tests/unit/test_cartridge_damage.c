@@ -389,13 +389,14 @@ static void test_lying_map(void)
         {"records end at 2^64-1", HEAD + 72, 8, UINT64_MAX},
         {"records end in the header", HEAD + 72, 8, 5},
         {"open in the middle", HEAD + 72, 8, 0},
+        {"a generation that wraps", 32, 8, UINT64_MAX},
+        {"next segment 2^64-1", 40, 8, UINT64_MAX},
     };
     static const struct lie harmless[] = {
         {"another epoch", HEAD + 8, 8, 1},
         {"records end elsewhere", HEAD + 72, 8, 4096 * 16},
         {"not sealed", HEAD + 20, 4, 0},
         {"unknown flags", HEAD + 20, 4, 0xffffffff},
-        {"a generation that wraps", 32, 8, UINT64_MAX},
     };
     struct copies all;
 

@@ -149,12 +149,14 @@ static bool segment_sane(const struct segment *s, uint32_t partition, uint64_t n
            s->first.file <= s->end.file && s->first.used <= s->end.used &&
            s->end.file - s->first.file <= s->end.lba - s->first.lba &&
            s->end.file - s->first.file <= UINT32_MAX && s->first.file <= s->first.lba &&
-           s->records_end <= INT64_MAX &&
+           s->records_end <= INT64_MAX && s->died_ns >= 0 &&
            (s->records_end == 0 || s->records_end >= SEGMENT_HEADER_SIZE);
 }
 
 int map_check(const struct map *map, uint64_t next_seq, struct error *err)
 {
+    if (next_seq > INT64_MAX)
+        return error_set(err, ERR_CORRUPT, "the next segment's number is beyond all");
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
         const struct segment_list *list = &map->partition[p];
         struct place at = {0, 0, 0};

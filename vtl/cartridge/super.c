@@ -151,7 +151,8 @@ static int super_decode(const uint8_t *raw, size_t len, const uint8_t uuid[16], 
     count = get_le32(raw + 52);
     limbo = get_le32(raw + 56);
     attributes = get_le32(raw + 60);
-    if (count > SEGMENTS_MAX || limbo > SEGMENTS_MAX || attributes > ATTRIBUTES_MAX ||
+    if (get_le64(raw + 32) > INT64_MAX || count > SEGMENTS_MAX || limbo > SEGMENTS_MAX ||
+        attributes > ATTRIBUTES_MAX ||
         len != SUPER_HEADER_SIZE + ((size_t)count + limbo) * SUPER_ENTRY_SIZE + attributes ||
         get_le32(raw + 120) != crc32c(raw + SUPER_HEADER_SIZE, len - SUPER_HEADER_SIZE) ||
         !attributes_sane(raw + len - attributes, attributes))
