@@ -464,6 +464,33 @@ static void test_unbuffered_error(void)
     rig_stop();
 }
 
+/* A WRITE so large that the drive must store at once takes older blocks with it: their loss is
+ * told, not only its own. */
+static void test_write_loses_older_blocks(void)
+{
+    start_sample();
+    locate16(3, 0);
+    CU_ASSERT_EQUAL(write_block(1000, 8), SCSI_GOOD);
+    CU_ASSERT_EQUAL(write_block(1000, 8), SCSI_GOOD);
+    rig_store_fault = ERR_IO;
+    write_block(0xffffff, 9);
+    check_deferred(2);
+    CU_ASSERT_EQUAL(get_be32(answer.sense + 8), 10);
+    rig_store_fault = 0;
+    CHECK_POSITION(10);
+    write_block(1000, 9);
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WRITE_ERROR); /* position first */
+    CU_ASSERT_EQUAL(locate16(3, 0), SCSI_GOOD);
+    rig_store_fault = ERR_NO_SPACE; /* and alone, it is its own error */
+    write_block(0xffffff, 9);
+    CHECK_SENSE(KEY_VOLUME_OVERFLOW, ASC_END_OF_MEDIUM);
+    CU_ASSERT_EQUAL(answer.sense[0] & 0x7f, 0x70);
+    CHECK_INFO(0xffffff);
+    rig_store_fault = 0;
+    CHECK_POSITION(10);
+    rig_stop();
+}
+
 /* A full file system below is the end of the medium, not a loss without a word (mhvtl #99). */
 static void test_no_space(void)
 {
@@ -498,6 +525,7 @@ static const struct check_test tests[] = {
     {"deferred_for_the_writer", test_deferred_for_the_writer},
     {"deferred_at_move", test_deferred_at_move},
     {"unbuffered_error", test_unbuffered_error},
+    {"write_loses_older_blocks", test_write_loses_older_blocks},
     {"no_space", test_no_space},
 };
 

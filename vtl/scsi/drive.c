@@ -66,7 +66,7 @@ static const struct opcode drive_opcodes[] = {
     {0x8c, 0x03, 16, OP_MEDIUM | OP_SHARED, "READ ATTRIBUTE, partition list",
      {0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, SHORT,
      cmd_read_attribute},
-    {0x8d, NO_SA, 16, OP_MEDIUM, "WRITE ATTRIBUTE",
+    {0x8d, NO_SA, 16, OP_MEDIUM | OP_SYNC, "WRITE ATTRIBUTE",
      {0x01, 0, 0, 0, 0, 0, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_write_attribute},
     {0x91, NO_SA, 16, OP_MEDIUM | OP_SYNC, "SPACE(16)",
      {0x0f, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION, cmd_space16},

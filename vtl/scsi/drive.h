@@ -25,7 +25,9 @@
 
 #include "vtl/scsi/internal.h"
 
-#define DRIVE_SYNC_BYTES (64u * 1024 * 1024)
+/* Below the window at which the cartridge itself would synchronise, within a WRITE: so it happens
+ * between commands, while the initiator sends the next. */
+#define DRIVE_SYNC_BYTES (24u * 1024 * 1024)
 
 enum medium_state { MEDIUM_NONE, MEDIUM_READY, MEDIUM_HELD, MEDIUM_EJECTED, MEDIUM_FAILED };
 

@@ -5,6 +5,7 @@
  * Data goes straight between the task's buffers and the cartridge.  INFORMATION is what was asked
  * for less what was done: blocks if FIXED, else bytes; hosts compute positions from it.
  */
+#include "common/log.h"
 #include "vtl/scsi/drive.h"
 
 enum { BIT_FIXED = 0x01, BIT_SILI = 0x02 };
@@ -197,20 +198,46 @@ bool drive_may_write(struct scsi_lu *lu, struct scsi_task *task)
     return true;
 }
 
-static void write_failed(struct scsi_lu *lu, struct scsi_task *task, int rc, struct error *err,
-                         int64_t residual)
+static uint64_t drive_address(const struct drive *d)
 {
+    struct cartridge_position pos;
+
+    cartridge_tell(d->cartridge, &pos);
+    return pos.lba;
+}
+
+/*
+ * The cartridge has refused, or could not store, an object of a command that began at object first;
+ * residual is what of it was not taken.  When storage fails, blocks that were taken before may be
+ * lost with it: then the position has gone back.  If it is before `first`, they were another
+ * command's, which had its GOOD: a deferred error, and this command was not carried out.
+ */
+static void write_failed(struct scsi_lu *lu, struct scsi_task *task, int rc, struct error *err,
+                         uint64_t first, int64_t residual)
+{
+    uint64_t now = drive_address(lu->drive);
     struct sense s = {
         .key = KEY_MEDIUM_ERROR, .code = ASC_WRITE_ERROR, .valid = true, .information = residual};
 
-    if (rc == -ERR_IO) {
-        lu->drive->counters.write_errors++;
-        lu->drive->write_blocked = true;
-        alert_raise(lu, 6);
-        task_check(lu, task, &s);
+    if (rc != -ERR_IO && rc != -ERR_NO_SPACE) {
+        drive_error(lu, task, rc, err, residual);
         return;
     }
-    drive_error(lu, task, rc, err, residual);
+    log_error("Drive %u: a write failed: %s", lu->drive->number, err->message);
+    lu->drive->counters.write_errors++;
+    lu->drive->write_blocked = true;
+    alert_raise(lu, 6);
+    if (rc == -ERR_NO_SPACE) {
+        s.key = KEY_VOLUME_OVERFLOW;
+        s.code = ASC_END_OF_MEDIUM;
+        s.eom = true;
+    }
+    if (now < first) {
+        s.deferred = true;
+        s.information = (int64_t)(first - now);
+        s.command_specific = now;
+    }
+    task_check(lu, task, &s);
 }
 
 /* Behind early warning each WRITE that succeeds says so (SSC-5 6.8, SEW=1): NO SENSE, EOM, nothing
@@ -226,14 +253,6 @@ static void write_warn(struct scsi_lu *lu, struct scsi_task *task)
                                .eom = true,
                                .valid = true,
                                .information = 0});
-}
-
-static uint64_t drive_address(const struct drive *d)
-{
-    struct cartridge_position pos;
-
-    cartridge_tell(d->cartridge, &pos);
-    return pos.lba;
 }
 
 /* Synchronise what a command has written from object `first` on, of which `residual` is the count
@@ -278,7 +297,11 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
             cartridge_write(d->cartridge, task->out + (size_t)done * t.size, t.size, &ew, &err);
 
         if (rc != 0) {
-            write_failed(lu, task, rc, &err, transfer_residual(&t, done));
+            /* Blocks of this command that were taken may be gone again. */
+            uint64_t kept = drive_address(d) - first;
+
+            write_failed(lu, task, rc, &err, first,
+                         transfer_residual(&t, kept < done ? (uint32_t)kept : done));
             return;
         }
         early_warning = early_warning || ew;
@@ -311,7 +334,7 @@ void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
             return;
         rc = cartridge_write_filemarks(lu->drive->cartridge, count, &early_warning, &err);
         if (rc != 0) {
-            write_failed(lu, task, rc, &err, count);
+            write_failed(lu, task, rc, &err, first, count);
             return;
         }
     }
@@ -333,5 +356,5 @@ void cmd_erase(struct scsi_lu *lu, struct scsi_task *task)
         return;
     rc = cartridge_erase(lu->drive->cartridge, &err);
     if (rc != 0)
-        write_failed(lu, task, rc, &err, 0);
+        write_failed(lu, task, rc, &err, drive_address(lu->drive), 0);
 }
