@@ -71,7 +71,7 @@ static int file_open(const char *path, enum tape_mode mode, const struct tape_lo
     if ((size_t)snprintf(f->path, sizeof(f->path), "%s", path) >= sizeof(f->path))
         return error_set(err, ERR_USAGE, "the path of the file is too long");
     f->writable = mode == TAPE_WRITE;
-    fd = open(path, f->writable ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0666);
+    fd = open(path, f->writable ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0600);
     if (fd < 0 && f->writable)
         fd = open(path, O_WRONLY | O_CLOEXEC); /* a device or pipe that can only be written */
     if (fd < 0)
