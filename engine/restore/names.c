@@ -159,7 +159,7 @@ const char *names_directory_path(const struct names *n, size_t directory, char *
     size_t at = d->path_len;
 
     if (d->parent == NAMES_NONE)
-        return strcpy(buf, ".");
+        return memcpy(buf, ".", sizeof("."));
     buf[at] = '\0';
     while (d->parent != NAMES_NONE) {
         const struct names_entry *e = &n->entries[d->entry];
