@@ -106,22 +106,36 @@ static void announce(const struct announce *a, int rc, const struct error *err)
         log_warning("Nobody waits any more for the mount");
 }
 
-/* A daemon keeps no terminal and no directory. */
-static void leave_terminal(const struct announce *a)
+/* Where a daemon's messages go: on to the journal, else to ROOT/run/view.log, else nowhere. */
+static void redirect_messages(const char *library_root, int null)
 {
-    int null;
+    CLEANUP_FREE char *path = NULL;
+    CLEANUP_CLOSE int fd = -1;
+
+    if (getenv("JOURNAL_STREAM"))
+        return;
+    if (asprintf(&path, "%s/run/view.log", library_root) >= 0)
+        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    else
+        path = NULL;
+    dup2(fd >= 0 ? fd : null, STDERR_FILENO);
+}
+
+/* A daemon keeps no terminal and no directory. */
+static void leave_terminal(const struct announce *a, const char *library_root)
+{
+    CLEANUP_CLOSE int null = -1;
 
     if (a->fd < 0)
         return;
-    null = open("/dev/null", O_RDWR);
-    if (chdir("/") < 0 || null < 0)
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0)
         return;
+    redirect_messages(library_root, null); /* the path may be relative: before the chdir */
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
-    if (!getenv("JOURNAL_STREAM")) /* else the journal goes on reading our messages */
-        dup2(null, STDERR_FILENO);
-    if (null > STDERR_FILENO)
-        close(null);
+    if (chdir("/") < 0)
+        log_warning("The view keeps its working directory busy");
 }
 
 static int loop(struct fuse_session *session, struct error *err)
@@ -155,7 +169,7 @@ static int mount_and_loop(const struct view_options *options, struct fuse_sessio
     }
     announce(a, 0, &(struct error)ERROR_INIT);
     *announced = true;
-    leave_terminal(a);
+    leave_terminal(a, options->library_root);
     rc = loop(session, err);
     fuse_session_unmount(session);
     fuse_remove_signal_handlers(session);

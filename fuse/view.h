@@ -22,7 +22,11 @@ struct view_options {
     bool debug;
 };
 
-/* Mount and serve until unmounted or until SIGINT, SIGTERM, SIGHUP. */
+/* Mount and serve until unmounted or until SIGINT, SIGTERM, SIGHUP.  In the background, messages go
+ * to the journal if standard error was one, else to ROOT/run/view.log.
+ * Errors: ERR_NOT_FOUND, ERR_USAGE (no directory), ERR_STATE (a dead mount is there),
+ * ERR_PERMISSION, ERR_UNSUPPORTED (no /dev/fuse, or built without libfuse), those of
+ * catalog_open(). */
 int view_run(const struct view_options *options, struct error *err);
 
 #endif

@@ -207,10 +207,15 @@ for signal in TERM INT HUP; do
 done
 stop_view TERM
 
+mkdir "$root/run"
 exec 8>"$work/alive"
 flock 8 # held by whoever has the descriptor: this shell and the daemon
 check "in the background" "$view_tool" daemon "$root" "$mnt"
 check "it stands when that returns" test -f "$mnt/latest/file"
+mv "$root/cartridges/AAA002L8" "$work/away"
+check "a file on a cartridge that went away" fails cat "$mnt/latest/file"
+check "is in the log" grep -q AAA002L8 "$root/run/view.log"
+mv "$work/away" "$root/cartridges/AAA002L8"
 exec 8>&-
 check "the daemon lives" fails flock -n "$work/alive" true
 fusermount3 -u "$mnt" || umount "$mnt"
