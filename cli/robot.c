@@ -296,11 +296,13 @@ static int drive_choose(struct robot *r, const json_t *drives, const char *barco
     if (holder && r->options.drive != ROBOT_ANY_DRIVE && number != r->options.drive)
         return error_set(err, ERR_BUSY, "the cartridge %s is in drive %d, not in drive %d", barcode,
                          number, r->options.drive);
+    if (holder && r->stays && number != r->drive)
+        return error_set(err, ERR_BUSY, "the cartridge %s is in drive %d, not in the one in use",
+                         barcode, number);
     if (holder && number != r->drive && drive_in_use(holder))
         return error_set(err, ERR_BUSY,
-                         "the cartridge %s is in drive %d, which another initiator"
-                         " uses",
-                         barcode, number);
+                         "the cartridge %s is in drive %d, which another initiator uses", barcode,
+                         number);
     if (holder)
         return drive_take(r, number, err);
     rc = drive_take_ranked(r, drives, barcode, RANK_EMPTY, err);

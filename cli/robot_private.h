@@ -17,6 +17,7 @@ struct robot {
     int lock_fd;       /* of its lock file */
     char serial[64];   /* of the drive, by which the changer knows it */
     struct tape *tape; /* NULL if no drive is taken */
+    bool stays;        /* in that drive: somebody works with tape and cannot take another one */
 };
 
 /* True if a dump may use this cartridge at all. */

@@ -153,7 +153,10 @@ int robot_bring_first(struct robot *r, struct catalog *catalog, const char *volu
 int robot_bring_blank(struct robot *r, struct catalog *catalog, char barcode[40], struct error *err)
 {
     struct tape *tape;
-    int rc = choose_and_bring(r, catalog, true, &tape, barcode, err);
+    int rc;
+
+    r->stays = true;
+    rc = choose_and_bring(r, catalog, true, &tape, barcode, err);
 
     return rc ? rc : tape_rewind(tape, err);
 }

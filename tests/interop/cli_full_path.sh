@@ -150,3 +150,13 @@ checks=$((checks + 1))
 }
 expect 0 "6 images" "$capstan" catalog check
 expect 0 "stopped" "$capstan" stop
+
+# ---- the next cartridge comes into the drive in use, also if another blank one is in another drive
+CAPSTAN_ROOT=$work/two
+expect 0 "made" "$capstan" init --portal 127.0.0.1:0
+expect 0 "TWO003L8" "$capstan" cartridge create --capacity 20M TWO001L8 TWO002L8 TWO003L8
+serve
+expect 0 "drive:1" "$capstan" load TWO002L8 1
+expect 0 "on TWO001L8, TWO003L8" "$capstan" dump --volume TWO001L8 "$tree"
+expect 0 "identical" "$capstan" restore --compare latest "$tree"
+expect 0 "stopped" "$capstan" stop
