@@ -475,6 +475,7 @@ static void life_begin(struct life *l)
     static const uint32_t segment_sizes[] = {4096, 4096, 16384, 65536, 1 << 20};
     struct fault_rule swallow = {
         .ops = FAULT_SYNC, .kind = FAULT_SWALLOW, .per_million = l->options->swallow_syncs};
+    struct fault_rule retry = {.ops = FAULT_SYNC, .kind = FAULT_RETRY, .per_million = 1000000};
     struct cartridge_identity id;
     struct error err = ERROR_INIT;
 
@@ -484,6 +485,8 @@ static void life_begin(struct life *l)
         violation(l, "%s", err.message);
     if (l->options->swallow_syncs)
         (void)fault_add(l->store, &swallow, NULL);
+    if (l->options->retry_syncs)
+        (void)fault_add(l->store, &retry, NULL);
     id.segment_size = segment_sizes[rnd(l, 5)];
     id.capacity = 1 << 30;
     id.early_warning = 0;

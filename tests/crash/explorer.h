@@ -19,6 +19,7 @@ struct explorer_options {
     uint64_t only_life;     /* replay this life alone; UINT64_MAX: all */
     uint32_t swallow_syncs; /* per million: syncs that report success and do nothing (a plant) */
     uint32_t fail_syncs;    /* per million: syncs that fail, as fsync does */
+    bool retry_syncs;       /* a failed sync is asked again and then believed (a plant) */
     bool full;              /* the disk runs full now and then */
     bool verbose;
 };

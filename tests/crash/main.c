@@ -30,6 +30,9 @@
 #ifndef PLANT
 #define PLANT NULL
 #endif
+#ifndef PLANT_RETRY_SYNCS
+#define PLANT_RETRY_SYNCS 0
+#endif
 #ifndef PLANT_SWALLOW_SYNCS
 #define PLANT_SWALLOW_SYNCS 0
 #endif
@@ -105,6 +108,8 @@ int main(int argc, char **argv)
         .cuts = from_environment("CRASH_CUTS", CUTS_DEFAULT),
         .only_life = UINT64_MAX,
         .swallow_syncs = PLANT_SWALLOW_SYNCS,
+        .retry_syncs = PLANT_RETRY_SYNCS,
+        .fail_syncs = PLANT_RETRY_SYNCS ? 100000 : 0,
     };
     bool violated;
 

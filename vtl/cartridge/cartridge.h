@@ -102,7 +102,10 @@ void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos);
  * Everything behind it is gone for the host (and kept in limbo for undo).  The data is copied.
  * *early_warning (may be NULL) is set if the block lies behind the early-warning point.
  * Errors: ERR_END_OF_TAPE (nothing was written), ERR_PROTECTED (read-only, write-protected, WORM),
- * ERR_IO and ERR_NO_SPACE (see cartridge_sync()). */
+ * ERR_IO and ERR_NO_SPACE: what was written since the last good sync, this block with it, could not
+ * be stored anywhere and is lost; the end of data and the position are where that sync left them,
+ * and until the position is set or something is read, writing is ERR_STATE, so that a host that has
+ * not understood can't go on in the wrong place. */
 int cartridge_write(struct cartridge *c, const void *data, uint32_t len, bool *early_warning,
                     struct error *err);
 
@@ -117,7 +120,8 @@ int cartridge_write_filemarks(struct cartridge *c, uint32_t count, bool *early_w
 /* Make everything written so far durable.  On failure the data since the last good sync has been
  * rewritten to a fresh segment and synced there if that was possible (then 0 is returned);
  * otherwise ERR_IO or ERR_NO_SPACE, *lost (may be NULL) is the address of the first object that is
- * lost, and the end of data is put back there. */
+ * lost, and the end of data is put back there (then ERR_STATE as for cartridge_write()).  One
+ * sync of the store for what was written since, and a superblock the first time in a segment. */
 int cartridge_sync(struct cartridge *c, uint64_t *lost, struct error *err);
 
 /* End the data at the position (ERASE short). Synced when it returns. */

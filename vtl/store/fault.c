@@ -91,6 +91,7 @@ static bool fault_strikes(struct fault *f, enum fault_op op, struct fault_rule *
         fault_wait(r->delay_ns);
         return false;
     case FAULT_SHORT:
+    case FAULT_RETRY:
     case FAULT_ROT:
         break;
     }
@@ -186,7 +187,10 @@ static int fault_sync(struct store *s, const char *object, struct error *err)
 
     if (fault_strikes(f, FAULT_SYNC, &r, &rc, err))
         return rc;
-    return store_sync(f->below, object, err);
+    rc = store_sync(f->below, object, err);
+    if (rc && r.kind == FAULT_RETRY)
+        rc = store_sync(f->below, object, err);
+    return rc;
 }
 
 static int fault_sync_names(struct store *s, struct error *err)

@@ -31,6 +31,7 @@ enum fault_kind {
     FAULT_SHORT,   /* append: half is written, then ERR_IO; read: half is read, "the end" */
     FAULT_DELAY,   /* it is done delay_ns later */
     FAULT_SWALLOW, /* nothing is done, and success is reported: a disk that lies */
+    FAULT_RETRY,   /* sync: if it fails it is asked again, and the second answer is believed */
     FAULT_ROT,     /* read: one bit of what is read is turned over */
 };
 
