@@ -48,9 +48,9 @@ fi
 # compare DIRECTORY WHAT: as the source, but for the nanoseconds that the format does not have.
 compare() {
     rmdir "$1/lost+found" 2>/dev/null || fail "$2: lost+found"
-    (cd source && find . -printf '%p %y %m %U %G %s %l %Ts\n' | grep -v '^\. ' | sort) |
+    (cd source && find . -printf '%p %y %m %U %G %s %l %Ts\n' | grep -a -v '^\. ' | sort) |
         sed 's/ d \([0-9]* [0-9]* [0-9]*\) [0-9]*/ d \1/' >want
-    (cd "$1" && find . -printf '%p %y %m %U %G %s %l %Ts\n' | grep -v '^\. ' | sort) |
+    (cd "$1" && find . -printf '%p %y %m %U %G %s %l %Ts\n' | grep -a -v '^\. ' | sort) |
         sed 's/ d \([0-9]* [0-9]* [0-9]*\) [0-9]*/ d \1/' >got
     cmp -s want got || {
         fail "$2: attributes differ"
@@ -71,7 +71,7 @@ compare() {
 
 "$restore_tool" restore tree "file:$work/one" || fail "restore ended with $?"
 compare tree "one file"
-"$restore_tool" list "file:$work/one" | grep -q ' d/e/3m$' || fail "list"
+"$restore_tool" list "file:$work/one" | grep -a -q ' d/e/3m$' || fail "list"
 
 urls=
 for volume in many*; do
