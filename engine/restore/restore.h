@@ -6,6 +6,12 @@
  * relative to the destination with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS; a file is made under a
  * temporary name and renamed; metadata is set through descriptors, in the order owner, mode, ACL,
  * xattrs, times; directories get theirs last, deepest first (ref: rules in doc/architecture.md).
+ *
+ * What is there already: files (and symlinks, devices ...) are replaced, directories stay as they
+ * are, attributes included; the destination itself gets the root's attributes only if it was made
+ * or was empty.  Without keep_owner setuid, setgid and capabilities are dropped unless the file
+ * belongs to the caller anyway.  A file that is damaged on tape is restored as far as it could be
+ * read, and told.  Paths given to warning() are escaped for log and terminal (error_escape).
  */
 #ifndef CAPSTAN_ENGINE_RESTORE_RESTORE_H
 #define CAPSTAN_ENGINE_RESTORE_RESTORE_H
