@@ -91,7 +91,7 @@ static void check_event(struct stream_input *in, struct state *s, const struct s
         require(from >= in->blocks && from + ev->len <= in->blocks + in->count * STREAM_BLOCK);
         require(ev->len == ev->bytes);
         read_directory(ev);
-        /* fall through */
+        __attribute__((fallthrough));
     case STREAM_EVENT_HOLE:
         require(s->open && ev->bytes > 0 && ev->bytes <= s->inode.size &&
                 ev->offset <= s->inode.size - ev->bytes);
