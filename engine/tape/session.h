@@ -80,6 +80,8 @@ int session_ready(struct session *s, struct error *err);
 int session_identify(struct session *s, uint8_t type, char product[64], char serial[64],
                      struct error *err);
 
+const char *session_target(const struct session *s); /* its name, for messages */
+
 /* Copy a field of a peer's text to dst: printable ASCII only, blanks at both ends taken off. */
 void session_text(char *dst, size_t size, const uint8_t *src, size_t len);
 
