@@ -159,15 +159,15 @@ void view_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 #define LOGGED_FAILURES 10u
 
 /* A damaged file of many gigabytes must not fill the log. */
-static void log_failure(struct open_file *file, fuse_ino_t node, size_t size, off_t offset,
+static void log_failure(struct open_file *file, fuse_ino_t node, const char *what, uint64_t offset,
                         const struct error *err)
 {
     unsigned failures = atomic_fetch_add(&file->failures, 1) + 1;
 
     if (failures <= LOGGED_FAILURES)
-        log_error("Cannot read %zu bytes at %lld of inode %u in image %llu: %s", size,
-                  (long long)offset, node_inside(node), (unsigned long long)node_image(node),
-                  err->message);
+        log_error("Cannot %s at %llu of inode %u in image %llu: %s", what,
+                  (unsigned long long)offset, node_inside(node),
+                  (unsigned long long)node_image(node), err->message);
     if (failures == LOGGED_FAILURES)
         log_error("More failures of this file are not reported until it is opened again");
 }
@@ -176,11 +176,13 @@ static int read_data(struct open_file *file, fuse_ino_t node, uint64_t offset, c
                      size_t size, size_t *got)
 {
     struct error err = ERROR_INIT;
+    char what[40];
     int rc = view_file_data_read(file->data, offset, buf, size, got, &err);
 
     if (rc == 0)
         return 0;
-    log_failure(file, node, size, (off_t)offset, &err);
+    snprintf(what, sizeof(what), "read %zu bytes", size);
+    log_failure(file, node, what, offset, &err);
     return rc == -ERR_NO_MEMORY ? ENOMEM : EIO;
 }
 
@@ -213,4 +215,45 @@ void view_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
         fuse_reply_err(req, error);
     else
         fuse_reply_buf(req, buf, got);
+}
+
+/* ---- seek ------------------------------------------------------------------------------------ */
+
+/* Only SEEK_DATA and SEEK_HOLE come here: so a copy of a sparse file is one, too, and a hole of a
+ * terabyte takes no time. */
+static int seek_data(struct open_file *file, fuse_ino_t node, uint64_t offset, int whence,
+                     uint64_t *found)
+{
+    enum file_reader_part part = whence == SEEK_DATA ? FILE_READER_DATA : FILE_READER_HOLE;
+    struct error err = ERROR_INIT;
+    int rc;
+
+    if (!file->data) { /* a text: no holes but the one at its end */
+        *found = offset >= file->text_len ? UINT64_MAX
+                 : whence == SEEK_DATA    ? offset
+                                          : file->text_len;
+        return 0;
+    }
+    rc = view_file_data_seek(file->data, offset, part, found, &err);
+    if (rc == 0)
+        return 0;
+    log_failure(file, node, whence == SEEK_DATA ? "look for data" : "look for a hole", offset,
+                &err);
+    return rc == -ERR_NO_MEMORY ? ENOMEM : EIO;
+}
+
+void view_lseek(fuse_req_t req, fuse_ino_t node, off_t offset, int whence,
+                struct fuse_file_info *fi)
+{
+    uint64_t found = UINT64_MAX;
+    int error = EINVAL;
+
+    if (whence == SEEK_DATA || whence == SEEK_HOLE)
+        error = offset < 0 ? ENXIO : seek_data(file_of(fi), node, (uint64_t)offset, whence, &found);
+    if (error == 0 && found > INT64_MAX)
+        error = ENXIO;
+    if (error != 0)
+        fuse_reply_err(req, error);
+    else
+        fuse_reply_lseek(req, (off_t)found);
 }

@@ -8,7 +8,6 @@
 
 #include "common/cleanup.h"
 #include "engine/stream/decoder.h"
-#include "engine/stream/file_reader.h"
 
 #define STREAM_BLOCK_SIZE 1024u
 #define READ_AHEAD        2u /* records */
@@ -233,5 +232,20 @@ int view_file_data_read(struct file_data *file, uint64_t offset, void *buf, size
                              (unsigned long long)file->size);
         *got += part;
     }
+    return rc;
+}
+
+int view_file_data_seek(struct file_data *file, uint64_t offset, enum file_reader_part part,
+                        uint64_t *found, struct error *err)
+{
+    CLEANUP_UNLOCK(&file->lock);
+    int rc = 0;
+
+    *found = UINT64_MAX;
+    if (offset >= file->size)
+        return 0;
+    rc = reader_open(file, err);
+    if (rc == 0)
+        rc = file_reader_seek(file->reader, offset, part, found, err);
     return rc;
 }

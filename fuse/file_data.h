@@ -9,6 +9,7 @@
 #define CAPSTAN_FUSE_FILE_DATA_H
 
 #include "catalog/catalog.h"
+#include "engine/stream/file_reader.h"
 #include "fuse/tree.h"
 #include "fuse/volumes.h"
 
@@ -29,5 +30,10 @@ void view_file_data_close(struct file_data *file); /* NULL is allowed */
 /* All bytes of [offset, offset + len) that the file has, or an error: never fewer. */
 int view_file_data_read(struct file_data *file, uint64_t offset, void *buf, size_t len, size_t *got,
                         struct error *err);
+
+/* The first byte at or behind offset that is data, or in a hole, as lseek(2) says; UINT64_MAX:
+ * there is none before the end of the file.  Reads a few headers, no data. */
+int view_file_data_seek(struct file_data *file, uint64_t offset, enum file_reader_part part,
+                        uint64_t *found, struct error *err);
 
 #endif

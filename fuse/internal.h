@@ -91,6 +91,8 @@ void view_releasedir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 void view_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void view_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
                struct fuse_file_info *fi);
+void view_lseek(fuse_req_t req, fuse_ino_t node, off_t offset, int whence,
+                struct fuse_file_info *fi);
 void view_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 /* The text of /.status; free(*text). */
 int view_status_text(struct view *view, char **text, size_t *len);

@@ -401,6 +401,7 @@ const struct fuse_lowlevel_ops view_operations = {
     .statfs = view_statfs,
     .open = view_open,
     .read = view_read,
+    .lseek = view_lseek,
     .release = view_release,
     .opendir = view_opendir,
     .readdir = view_readdir,

@@ -5,7 +5,9 @@
  * A file is a chain of groups: a header, then those of its up to 512 blocks that are no holes; the
  * next header follows at once.  `mark` remembers where some headers are, in order of their offset.
  * To find a group, the reader first looks where it would be if the file had no holes (our headers
- * say what they are, so a guess can be checked), else it walks on from the nearest mark before it.
+ * say what they are, so a guess can be checked), else it goes on from the nearest mark before it.
+ * Over a run of groups that are all holes, or have none, it leaps (leap()): 1 TiB of nothing has
+ * two million headers.
  *
  * Invariants:
  *   1. marks[0] is the TS_INODE header; marks are in rising order of offset and of block.
@@ -168,6 +170,48 @@ static int next_group(struct file_reader *r, struct error *err)
     return 0;
 }
 
+/* All of a whole group is data, or none of it: the ones behind it may be alike. */
+static bool is_uniform(const struct group *g)
+{
+    return g->count == TP_NINDIR && (g->follow == 0 || g->follow == TP_NINDIR) &&
+           g->at.offset % GROUP_BYTES == 0;
+}
+
+/* To the header that is `step` groups ahead if these are all like the group, not beyond limit. */
+static bool leap_to(struct file_reader *r, uint64_t step, uint64_t limit)
+{
+    const struct mark *from = &r->group.at;
+    struct mark to = {from->offset + step * GROUP_BYTES,
+                      from->block + step * (1 + r->group.follow)};
+    bool found = false;
+
+    if (step == 0 || limit < from->offset || step > (limit - from->offset) / GROUP_BYTES)
+        return false;
+    return try_group(r, to, &found, NULL) == 0 && found;
+}
+
+/* Step from a uniform group over those behind it that are alike, as far as `limit`.
+ *
+ * If n groups are alike, then the header behind them is at a block that can be told.  And if a
+ * header of that offset is at that block, they are: all our groups before one at a multiple of
+ * GROUP_BYTES are whole ones (stream.h), so there is no other way to fill the blocks between.
+ * First all the way at once; else doubled steps, then halved ones. */
+static void leap(struct file_reader *r, uint64_t limit)
+{
+    const struct group *g = &r->group;
+    const size_t alike = g->follow;
+    uint64_t step = 1;
+    bool rising = true;
+
+    if (!r->ours || !is_uniform(g) || limit < g->at.offset ||
+        leap_to(r, (limit - g->at.offset) / GROUP_BYTES, limit))
+        return;
+    while (step > 0 && is_uniform(g) && g->follow == alike) {
+        rising = leap_to(r, step, limit) && rising;
+        step = rising ? step * 2 : step / 2;
+    }
+}
+
 static bool in_group(const struct file_reader *r, uint64_t offset)
 {
     const struct group *g = &r->group;
@@ -186,7 +230,8 @@ static int find_group(struct file_reader *r, uint64_t offset, struct error *err)
 
     if (in_group(r, offset))
         return 0;
-    if (r->ours && ahead > 0 && from.offset % GROUP_BYTES == 0) {
+    if (r->ours && ahead > 0 && from.offset % GROUP_BYTES == 0 &&
+        from.offset != r->group.at.offset) {
         struct mark guess = {from.offset + ahead * GROUP_BYTES,
                              from.block + ahead * (1 + TP_NINDIR)};
 
@@ -198,8 +243,11 @@ static int find_group(struct file_reader *r, uint64_t offset, struct error *err)
         rc = try_group(r, from, &found, err);
     if (!rc && !found && r->group.at.offset < from.offset)
         return error_set(err, ERR_CORRUPT, "the header of inode %u has changed", r->ino);
-    while (!rc && !in_group(r, offset))
-        rc = next_group(r, err);
+    while (!rc && !in_group(r, offset)) {
+        leap(r, offset);
+        if (!in_group(r, offset))
+            rc = next_group(r, err);
+    }
     return rc;
 }
 
@@ -310,6 +358,51 @@ int file_reader_read(struct file_reader *r, uint64_t offset, void *buf, size_t l
         done += part;
     }
     *got = done;
+    return 0;
+}
+
+/* The first byte from `offset` (in the group) on that is of this part and in the group. */
+static bool seek_in_group(const struct file_reader *r, uint64_t offset, enum file_reader_part part,
+                          uint64_t *found)
+{
+    const struct group *g = &r->group;
+    uint64_t i = (offset - g->at.offset) / STREAM_BLOCK;
+
+    while (i < g->count && (g->before[i + 1] != g->before[i]) != (part == FILE_READER_DATA))
+        i++;
+    if (i >= g->count && (part == FILE_READER_DATA || !g->last_of_chain))
+        return false; /* what the chain does not tell of is a hole */
+    *found = g->at.offset + i * STREAM_BLOCK;
+    if (*found < offset)
+        *found = offset;
+    return true;
+}
+
+int file_reader_seek(struct file_reader *r, uint64_t offset, enum file_reader_part part,
+                     uint64_t *found, struct error *err)
+{
+    const struct group *g = &r->group;
+    bool here = false;
+
+    *found = UINT64_MAX;
+    if (offset >= r->size)
+        return 0;
+    while (!here && offset < r->size) {
+        int rc = find_group(r, offset, err);
+
+        if (rc)
+            return rc;
+        here = seek_in_group(r, offset, part, found);
+        if (here || g->last_of_chain)
+            break;
+        leap(r, r->size - 1);
+        if (offset < g->at.offset)
+            offset = g->at.offset;
+        else
+            offset = g->at.offset + g->count * STREAM_BLOCK;
+    }
+    if (!here || *found >= r->size) /* the rest of the last block is no part of the file */
+        *found = part == FILE_READER_DATA ? UINT64_MAX : r->size;
     return 0;
 }
 

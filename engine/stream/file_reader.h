@@ -29,6 +29,15 @@ int file_reader_open(stream_source_fn *source, void *ctx, uint64_t address, uint
 /* Up to len bytes at offset; holes read as zeros; *got < len only at the end of the file. */
 int file_reader_read(struct file_reader *r, uint64_t offset, void *buf, size_t len, size_t *got,
                      struct error *err);
-void file_reader_close(struct file_reader *r);
+
+enum file_reader_part { FILE_READER_DATA, FILE_READER_HOLE };
+
+/* The first byte at or behind offset that is data, or in a hole; behind the last data there is a
+ * hole, even if it is empty (lseek(2)).  *found: UINT64_MAX if there is none before the end of the
+ * file.  Only headers are read, and of a hole or of data without holes only a few, however long. */
+int file_reader_seek(struct file_reader *r, uint64_t offset, enum file_reader_part part,
+                     uint64_t *found, struct error *err);
+
+void file_reader_close(struct file_reader *r); /* NULL is allowed */
 
 #endif

@@ -157,6 +157,23 @@ check "the writer was there until now" wait "$holder"
 cp -a "$image/." "$copy" 2>"$work/cp.err"
 check "cp -a" same "$(cat "$work/cp.err")" ""
 check "the copy has the contents" same_contents "$src" "$copy"
+holes() {
+    "$view_tool" holes "$1"
+}
+check "the view tells of the holes" same "$(holes "$image/sparse")" "$(holes "$src/sparse")"
+check "and of none where there is none" same "$(holes "$image/sizes/3000000")" "0-3000000"
+# stays_sparse SOURCE IN-THE-VIEW
+stays_sparse() {
+    local blocks
+    blocks=$(stat -c %b "$1")
+    timeout 30 cp -a "$2" "$work/sparse" && same "$(stat -c %b "$work/sparse")" "$blocks" &&
+        timeout 30 cp --sparse=auto "$2" "$work/sparse" &&
+        same "$(stat -c %b "$work/sparse")" "$blocks" &&
+        timeout 30 tar -C "$(dirname "$2")" -cSf "$work/tar" "$(basename "$2")" &&
+        test "$(stat -c %s "$work/tar")" -lt 65536 && rm "$work/sparse" "$work/tar"
+}
+check "a copy of a sparse file is sparse" stays_sparse "$src/sparse" "$image/sparse"
+check "all of them" same "$(stat -c %b "$copy/sparse")" "$(stat -c %b "$src/sparse")"
 # Allocated blocks are the copy's own matter.
 for d in "$src" "$copy"; do listing "$d" | sed -E 's/ [0-9]+ ([^ ]*)$/ \1/' >"$d.list"; done
 check "the copy has the attributes" diff "$src.list" "$copy.list"
@@ -185,6 +202,8 @@ check ".status is as long as it says" same "$(stat -c %s "$mnt/.status")" "$(wc 
 
 mkdir "$work/second"
 echo second >"$work/second/file"
+truncate -s 32G "$work/second/hole"
+echo end >>"$work/second/hole"
 "$view_tool" append "$root" AAA002L8 "$work/second" || exit 1
 image_count() {
     [ "$(find "$mnt/images" -mindepth 1 -maxdepth 1 | wc -l)" = "$1" ]
@@ -192,6 +211,9 @@ image_count() {
 check "a new image appears" eventually image_count 2
 check "and can be read from the cartridge that was open" \
     eventually grep -q second "$mnt/latest/file"
+# Reading 32 GiB of zeros takes minutes.
+check "a huge hole takes no time" stays_sparse "$work/second/hole" "$mnt/latest/hole"
+check "what is behind it" same "$(tail -c 4 "$mnt/latest/hole")" end
 check "the first is still there" cmp "$src/sizes/524288" "$image/sizes/524288"
 check "both on one volume" same "$(find "$mnt/by-volume/AAA002L8" -type l | wc -l)" 2
 

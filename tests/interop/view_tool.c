@@ -10,8 +10,10 @@
  *                                            its writer's lock until standard input ends
  *   view_tool erase DIR                      end the data of a cartridge at its beginning
  *   view_tool pread FILE OTHER SEED          the same bytes at 2000 random places of both files
+ *   view_tool holes FILE                     where data begins and ends, as lseek(2) says
  *   view_tool check CATALOG                  catalog_check()
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,6 +189,19 @@ static int pread_files(char **args, struct error *err)
     return rc;
 }
 
+static int holes(char **args, struct error *err)
+{
+    int fd = open(args[0], O_RDONLY);
+    off_t data, hole = 0;
+
+    if (fd < 0)
+        return error_errno(err, "Cannot open %s", args[0]);
+    while ((data = lseek(fd, hole, SEEK_DATA)) >= 0 && (hole = lseek(fd, data, SEEK_HOLE)) >= 0)
+        printf("%lld-%lld\n", (long long)data, (long long)hole);
+    close(fd);
+    return errno == ENXIO ? 0 : error_errno(err, "Cannot seek in %s", args[0]);
+}
+
 static int check(char **args, struct error *err)
 {
     struct catalog *cat = NULL;
@@ -205,7 +220,7 @@ static const struct {
 } verbs[] = {
     {"create", 3, create},      {"append", 3, append}, {"mount", 2, mount_view},
     {"daemon", 2, daemon_view}, {"hold", 1, hold},     {"erase", 1, erase},
-    {"pread", 3, pread_files},  {"check", 1, check},
+    {"pread", 3, pread_files},  {"check", 1, check},   {"holes", 1, holes},
 };
 
 int main(int argc, char **argv)

@@ -203,6 +203,168 @@ static void test_huge_file(void)
     file_reader_close(r);
 }
 
+/* ---- holes -------------------------------------------------------------------------------------
+ */
+
+/* What lseek(2) must say: data is every block of 1,024 bytes that is not wholly in a hole. */
+static uint64_t expect_seek(const struct fixture_file *f, uint64_t offset,
+                            enum file_reader_part part)
+{
+    for (uint64_t at = offset; at < f->size; at = (at / STREAM_BLOCK + 1) * STREAM_BLOCK) {
+        uint64_t block = at - at % STREAM_BLOCK;
+        bool data = false;
+
+        for (uint64_t b = block; b < block + STREAM_BLOCK && b < f->size; b++)
+            data = data || fixture_expect(f, b) != 0;
+        if (data == (part == FILE_READER_DATA))
+            return at;
+    }
+    return part == FILE_READER_DATA || offset >= f->size ? UINT64_MAX : f->size;
+}
+
+static void check_seek(struct file_reader *r, const struct fixture_file *f, uint64_t offset)
+{
+    struct error err = ERROR_INIT;
+    uint64_t found = 0;
+
+    CHECK_OK(file_reader_seek(r, offset, FILE_READER_DATA, &found, &err), err);
+    CU_ASSERT_EQUAL(found, expect_seek(f, offset, FILE_READER_DATA));
+    CHECK_OK(file_reader_seek(r, offset, FILE_READER_HOLE, &found, &err), err);
+    CU_ASSERT_EQUAL(found, expect_seek(f, offset, FILE_READER_HOLE));
+}
+
+static void test_seek(void)
+{
+    static const uint64_t step = 77777;
+    struct source s;
+
+    make(&s);
+    for (size_t i = 0; i < FIXTURE_COUNT; i++) {
+        const struct fixture_file *f = &fixture_files[i];
+        struct file_reader *r;
+
+        if (!S_ISREG(f->mode))
+            continue;
+        r = open_file(&s, f);
+        for (uint64_t at = 0; at < f->size + 2 * step; at += step)
+            check_seek(r, f, at);
+        for (size_t k = 0; k < 2; k++) {
+            check_seek(r, f, f->holes[k].offset);
+            check_seek(r, f, f->holes[k].offset + f->holes[k].len - 1);
+            check_seek(r, f, f->holes[k].offset + f->holes[k].len);
+        }
+        check_seek(r, f, UINT64_MAX);
+        file_reader_close(r);
+    }
+    free(s.stream.data);
+}
+
+/* 1 TiB of nothing but block 0, one in the middle (its group has it alone), and the last one; or,
+ * `inverse`, everything but these. */
+struct sparse {
+    bool inverse;
+    uint64_t calls;
+};
+#define SPARSE_GROUPS (HUGE_SIZE / GROUP)
+#define GROUP         ((uint64_t)TP_NINDIR * STREAM_BLOCK)
+#define MIDDLE        (SPARSE_GROUPS / 3)
+
+/* Of the group: the block that is other than the rest; TP_NINDIR if there is none. */
+static size_t odd_block(uint64_t group)
+{
+    return group == 0 ? 0 : group == MIDDLE ? 100 : group == SPARSE_GROUPS - 1 ? 511 : TP_NINDIR;
+}
+
+static uint64_t header_of(const struct sparse *s, uint64_t group)
+{
+    uint64_t odd =
+        (group > 0 ? 1u : 0u) + (group > MIDDLE ? 1u : 0u) + (group > SPARSE_GROUPS - 1 ? 1u : 0u);
+
+    return s->inverse ? group * (TP_NINDIR + 1) - odd : group + odd;
+}
+
+static int give_sparse(void *ctx, uint64_t first, size_t count, uint8_t *buf, size_t *got,
+                       struct error *err)
+{
+    struct stream_image image = fixture_image(256);
+    struct stream_inode inode = {.ino = 7, .mode = S_IFREG | 0600, .size = HUGE_SIZE};
+    struct sparse *s = ctx;
+    uint64_t low = 0, high = SPARSE_GROUPS;
+
+    (void)count;
+    s->calls++;
+    *got = 1;
+    if (first >= header_of(s, SPARSE_GROUPS))
+        return error_set(err, ERR_END_OF_DATA, "behind the end");
+    while (high - low > 1) {
+        uint64_t middle = low + (high - low) / 2;
+
+        if (header_of(s, middle) <= first)
+            low = middle;
+        else
+            high = middle;
+    }
+    if (header_of(s, low) != first) {
+        memset(buf, 'd', STREAM_BLOCK);
+        return 0;
+    }
+    header_begin(buf, low ? TS_ADDR : TS_INODE, 7, &image);
+    header_inode(buf, &inode);
+    put_le32(buf + C_COUNT, TP_NINDIR);
+    memset(buf + C_ADDR, s->inverse, TP_NINDIR);
+    if (odd_block(low) < TP_NINDIR)
+        buf[C_ADDR + odd_block(low)] = !s->inverse;
+    put_le64(buf + P_OFFSET, low * GROUP);
+    header_seal(buf, first);
+    return 0;
+}
+
+static void seek_huge(bool inverse)
+{
+    const uint64_t middle = MIDDLE * GROUP + 100 * STREAM_BLOCK, last = HUGE_SIZE - STREAM_BLOCK;
+    enum file_reader_part lone = inverse ? FILE_READER_HOLE : FILE_READER_DATA;
+    enum file_reader_part rest = inverse ? FILE_READER_DATA : FILE_READER_HOLE;
+    struct sparse s = {.inverse = inverse};
+    const struct {
+        uint64_t from;
+        enum file_reader_part part;
+        uint64_t want;
+    } seeks[] = {
+        {0, lone, 0},
+        {0, rest, STREAM_BLOCK},
+        {STREAM_BLOCK, lone, middle},
+        {middle, rest, middle + STREAM_BLOCK},
+        {middle + STREAM_BLOCK, lone, last},
+        {last, rest, inverse ? UINT64_MAX : HUGE_SIZE},
+        {last - 5, rest, last - 5},
+        {GROUP * 1000 + 5, lone, middle}, /* back again */
+        {last + 1, lone, last + 1},
+    };
+    struct error err = ERROR_INIT;
+    struct file_reader *r;
+    uint64_t found;
+    uint8_t byte;
+    size_t got;
+
+    CHECK_OK(file_reader_open(give_sparse, &s, 0, 7, HUGE_SIZE, &r, &err), err);
+    for (size_t i = 0; i < ARRAY_LENGTH(seeks); i++) {
+        CHECK_OK(file_reader_seek(r, seeks[i].from, seeks[i].part, &found, &err), err);
+        CU_ASSERT_EQUAL(found, seeks[i].want);
+    }
+    file_reader_close(r);
+    CHECK_OK(file_reader_open(give_sparse, &s, 0, 7, HUGE_SIZE, &r, &err), err);
+    CHECK_OK(file_reader_read(r, last, &byte, 1, &got, &err), err); /* a long way at once */
+    CU_ASSERT_EQUAL(byte, inverse ? 0 : 'd');
+    CU_ASSERT_TRUE(s.calls < 1000);
+    file_reader_close(r);
+}
+
+static void test_seek_huge(void)
+{
+    seek_huge(false);
+    seek_huge(true);
+}
+
 /* ---- what is wrong -----------------------------------------------------------------------------
  */
 
@@ -274,6 +436,8 @@ static const struct check_test tests[] = {
     {"random_reads", test_random_reads},
     {"symlink", test_symlink},
     {"huge_file", test_huge_file},
+    {"seek", test_seek},
+    {"seek_huge", test_seek_huge},
     {"wrong_address", test_wrong_address},
     {"damaged_chain", test_damaged_chain},
     {"truncated", test_truncated},
