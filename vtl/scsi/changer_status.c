@@ -122,7 +122,7 @@ void cmd_read_element_status(struct scsi_lu *lu, struct scsi_task *task)
     struct error err = ERROR_INIT;
 
     /* Without CURDATA a robot might have to move, which a reservation forbids (SMC-2 table 2). */
-    if (!(task->cdb[6] & 0x02) && nexus_conflicts(lu, task->nexus)) {
+    if (!(task->cdb[6] & 0x02) && reservation_conflicts(lu, task->nexus, 0)) {
         task->status = SCSI_RESERVATION_CONFLICT;
         return;
     }

@@ -28,30 +28,13 @@ void cmd_request_sense(struct scsi_lu *lu, struct scsi_task *task)
     task_replied(task, &r, task->cdb[4]);
 }
 
-/* RESERVE and RELEASE (SPC-2 7.20, 7.21), for this nexus; third parties are refused by the table.
- */
-void cmd_reserve(struct scsi_lu *lu, struct scsi_task *task)
-{
-    CLEANUP_UNLOCK(&lu->target->lock);
-
-    lu->reserved_by = task->nexus; /* a conflict was found by the dispatcher */
-}
-
-void cmd_release(struct scsi_lu *lu, struct scsi_task *task)
-{
-    CLEANUP_UNLOCK(&lu->target->lock);
-
-    if (lu->reserved_by == task->nexus) /* another's stays, and that is no error */
-        lu->reserved_by = NULL;
-}
-
 void cmd_prevent_allow(struct scsi_lu *lu, struct scsi_task *task)
 {
     if (task->cdb[4] > 1) { /* 2 and 3 are obsolete since SPC-4 */
         task_bad_cdb(lu, task, 4, 1);
         return;
     }
-    if (task->cdb[4] == 1 && nexus_conflicts(lu, task->nexus)) { /* ALLOW never conflicts */
+    if (task->cdb[4] == 1 && reservation_conflicts(lu, task->nexus, 0)) { /* ALLOW never does */
         task->status = SCSI_RESERVATION_CONFLICT;
         return;
     }

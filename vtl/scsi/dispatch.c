@@ -65,7 +65,7 @@ static bool nexus_admits(struct scsi_lu *lu, struct scsi_task *task, unsigned fl
 {
     if (!(flags & OP_NO_ATTENTION) && attention_first(lu, task, true))
         return false;
-    if (!(flags & OP_SHARED) && nexus_conflicts(lu, task->nexus)) {
+    if (reservation_conflicts(lu, task->nexus, flags)) {
         task->status = SCSI_RESERVATION_CONFLICT;
         return false;
     }
@@ -75,7 +75,7 @@ static bool nexus_admits(struct scsi_lu *lu, struct scsi_task *task, unsigned fl
 void dispatch(struct scsi_lu *lu, struct scsi_task *task)
 {
     const struct opcode *op = opcode_find(lu, task->cdb);
-    unsigned flags = op ? op->flags : OP_SHARED;
+    unsigned flags = op ? op->flags : OP_FREE;
 
     if (lu->kind->refresh)
         lu->kind->refresh(lu);

@@ -22,6 +22,7 @@
 #include "common/checked.h"
 #include "common/cleanup.h"
 #include "vtl/scsi/reply.h"
+#include "vtl/scsi/reserve.h"
 #include "vtl/scsi/scsi.h"
 #include "vtl/scsi/sense.h"
 
@@ -40,6 +41,11 @@ enum opcode_flag {
     OP_SHARED = 1 << 1, /* runs in spite of another's RESERVE (SPC-2 table 9, SSC-2 table 5) */
     OP_MEDIUM = 1 << 2, /* needs a loaded medium */
     OP_SYNC = 1 << 3,   /* synchronises buffered writes first (SSC-5 4.2.16) */
+    /* In spite of another's persistent reservation (as SPC-5, SSC-5 and SMC-3 list them): */
+    OP_PR_ANY = 1 << 4,              /* of any type */
+    OP_PR_READ = 1 << 5,             /* of a write exclusive type */
+    OP_FREE = OP_SHARED | OP_PR_ANY, /* no reservation stops it */
+    OP_ALWAYS = OP_FREE | OP_NO_ATTENTION,
 };
 
 #define NO_SERVICE_ACTION (-1)
@@ -142,6 +148,7 @@ struct scsi_lu {
     struct changer *changer;
 
     struct scsi_nexus *reserved_by; /* RESERVE(6/10); target->lock */
+    struct persistent persistent;   /* target->lock */
 
     pthread_mutex_t lock;
     pthread_cond_t wake;     /* for the thread: work, stop */
@@ -173,6 +180,7 @@ struct nexus_lu {
     uint16_t attention[NEXUS_ATTENTIONS_MAX]; /* oldest first, no code twice */
     unsigned attentions;
     bool prevents;   /* PREVENT ALLOW MEDIUM REMOVAL */
+    bool preempted;  /* by the PERSISTENT RESERVE OUT that runs; for the unit's thread */
     uint64_t alerts; /* TapeAlert flags not yet read, bit n-1 for flag n */
 };
 
@@ -220,12 +228,14 @@ bool task_list(struct scsi_lu *lu, struct scsi_task *task, size_t want);
 /* A unit attention for every nexus but `except` (may be NULL). */
 void attention_raise(struct scsi_lu *lu, uint16_t code, const struct scsi_nexus *except);
 bool attention_take(struct scsi_lu *lu, struct scsi_nexus *nexus, bool resets_only, uint16_t *code);
-bool nexus_conflicts(struct scsi_lu *lu, const struct scsi_nexus *nexus);
+/* One for this nexus; with target->lock held. */
+void attention_give(struct scsi_lu *lu, struct scsi_nexus *nexus, uint16_t code);
 bool lu_prevented(struct scsi_lu *lu);
 void alert_raise(struct scsi_lu *lu, unsigned flag); /* TapeAlert flag 1..64 */
 uint64_t alert_take(struct scsi_lu *lu, struct scsi_nexus *nexus);
 bool alert_supported(unsigned flag);
-void nexus_reset(struct scsi_lu *lu); /* reservations, prevent flags and attentions go */
+/* RESERVE, prevent flags and attentions go; persistent reservations stay. */
+void nexus_reset(struct scsi_lu *lu);
 
 /* ---- commands of both kinds ------------------------------------------------------------------ */
 
@@ -235,8 +245,6 @@ void cmd_inquiry(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_report_luns(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_report_opcodes(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_report_tmfs(struct scsi_lu *lu, struct scsi_task *task);
-void cmd_reserve(struct scsi_lu *lu, struct scsi_task *task);
-void cmd_release(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_prevent_allow(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_mode_sense(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_mode_select(struct scsi_lu *lu, struct scsi_task *task);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * nexus.c - what each I_T nexus has on each logical unit: unit attentions, the prevent flag,
- * TapeAlert flags not yet read; and the unit's reservation.  All under target->lock.
+ * TapeAlert flags not yet read.  All under target->lock.
  *
  * A unit attention is kept once per code and handed out once, oldest first (SAM-6 5.14).  A reset
  * or power-on attention replaces all others, whose conditions it includes (SAM-6 5.14.3).
@@ -28,6 +28,11 @@ static void attention_add(struct nexus_lu *n, uint16_t code)
         n->attention[n->attentions++] = code;
 }
 
+void attention_give(struct scsi_lu *lu, struct scsi_nexus *nexus, uint16_t code)
+{
+    attention_add(&nexus->lu[lu->lun], code);
+}
+
 void attention_raise(struct scsi_lu *lu, uint16_t code, const struct scsi_nexus *except)
 {
     CLEANUP_UNLOCK(&lu->target->lock);
@@ -49,13 +54,6 @@ bool attention_take(struct scsi_lu *lu, struct scsi_nexus *nexus, bool resets_on
     n->attentions--;
     memmove(n->attention, n->attention + 1, n->attentions * sizeof(n->attention[0]));
     return true;
-}
-
-bool nexus_conflicts(struct scsi_lu *lu, const struct scsi_nexus *nexus)
-{
-    CLEANUP_UNLOCK(&lu->target->lock);
-
-    return lu->reserved_by && lu->reserved_by != nexus;
 }
 
 bool lu_prevented(struct scsi_lu *lu)

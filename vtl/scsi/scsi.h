@@ -85,7 +85,8 @@ int scsi_nexus_create(struct scsi_target *target, const char *name, struct scsi_
                       struct error *err);
 
 /* I_T nexus loss: tasks of the nexus are aborted (waits until none runs), its RESERVE(6) and
- * PREVENT are released. done() is called for each aborted task before this returns. */
+ * PREVENT are released; its registration and persistent reservation stay, for the next nexus of the
+ * same name.  done() is called for each aborted task before this returns. */
 void scsi_nexus_destroy(struct scsi_nexus *nexus);
 
 /* Hand over a task; it belongs to the target until done is called. */

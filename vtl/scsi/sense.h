@@ -43,6 +43,7 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_INVALID_FIELD_IN_CDB = 0x2400,
                   ASC_NO_LOGICAL_UNIT = 0x2500,
                   ASC_INVALID_FIELD_IN_LIST = 0x2600,
+                  ASC_INVALID_RELEASE = 0x2604,
                   ASC_WRITE_PROTECTED = 0x2700,
                   ASC_MEDIUM_CHANGED = 0x2800,
                   ASC_IMPORT_EXPORT_ACCESSED = 0x2801,
@@ -50,6 +51,9 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_DEVICE_RESET = 0x2903,
                   ASC_MODE_CHANGED = 0x2a01,
                   ASC_LOG_CHANGED = 0x2a02,
+                  ASC_RESERVATIONS_PREEMPTED = 0x2a03,
+                  ASC_RESERVATIONS_RELEASED = 0x2a04,
+                  ASC_REGISTRATIONS_PREEMPTED = 0x2a05,
                   ASC_TIMESTAMP_CHANGED = 0x2a10,
                   ASC_INCOMPATIBLE_MEDIUM = 0x3000,
                   ASC_CLEANING_CARTRIDGE = 0x3003,
@@ -61,6 +65,7 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_INTERNAL_FAILURE = 0x4400,
                   ASC_LOAD_FAILED = 0x5300,
                   ASC_REMOVAL_PREVENTED = 0x5302,
+                  ASC_NO_REGISTRATION_RESOURCES = 0x5504,
 };
 
 struct sense {

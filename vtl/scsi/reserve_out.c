@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reserve_out.c - PERSISTENT RESERVE OUT (SPC-5): registering, reserving, preempting.
+ *
+ * One order is carried out under target->lock, wholly or not at all; only then does PREEMPT AND
+ * ABORT abort, without the lock.
+ */
+#include "vtl/scsi/internal.h"
+
+enum { LIST_LENGTH = 24, MOVE_LIST_MAX = LIST_LENGTH + PORT_NAME_MAX, RELATIVE_TARGET_PORT = 1 };
+
+/* What a command asks for. */
+struct order {
+    struct scsi_lu *lu;
+    struct scsi_task *task;
+    struct persistent *p;
+    struct registration *own; /* of the nexus it came on, or NULL */
+    uint64_t key, new_key;    /* RESERVATION KEY, SERVICE ACTION RESERVATION KEY */
+    unsigned scope, type;
+    size_t len;
+};
+
+static void conflict(struct order *o)
+{
+    o->task->status = SCSI_RESERVATION_CONFLICT;
+}
+
+static bool order_failed(const struct order *o)
+{
+    return o->task->status != SCSI_GOOD;
+}
+
+/* SCOPE must be the logical unit and TYPE one of the six. */
+static bool type_is_good(struct order *o)
+{
+    if (o->scope == 0 && reservation_type_valid(o->type))
+        return true;
+    task_bad_cdb(o->lu, o->task, 2, o->scope ? 7 : 3);
+    return false;
+}
+
+/* A unit attention for every registered nexus but the one that ordered. */
+static void tell_registered(struct order *o, uint16_t code)
+{
+    for (struct scsi_nexus *n = o->lu->target->nexuses; n; n = n->next) {
+        if (registration_of(o->p, n->name) && registration_of(o->p, n->name) != o->own &&
+            n != o->task->nexus)
+            attention_give(o->lu, n, code);
+    }
+}
+
+/* ---- REGISTER -------------------------------------------------------------------------------- */
+
+/* SPEC_I_PT, ALL_TG_PT and APTPL: none can be done (REPORT CAPABILITIES says so). */
+static bool register_options_good(struct order *o)
+{
+    uint8_t options = o->task->out[20];
+
+    if (options == 0)
+        return true;
+    task_bad_list(o->lu, o->task, 20, 31 - __builtin_clz(options));
+    return false;
+}
+
+/* Who gives up its registration gives up its reservation; registrants who lived by it are told. */
+static void unregister(struct order *o)
+{
+    bool held = reservation_held_by(o->p, o->own);
+    unsigned type = o->p->type;
+
+    registration_remove(o->p, o->own);
+    o->own = NULL;
+    if (held && reservation_is_registrants(type) && !reservation_is_all(type))
+        tell_registered(o, ASC_RESERVATIONS_RELEASED);
+}
+
+static void register_key(struct order *o)
+{
+    if (o->new_key == 0) {
+        if (o->own)
+            unregister(o);
+    } else if (o->own) {
+        o->own->key = o->new_key;
+    } else if (!registration_add(o->p, o->task->nexus->name, o->new_key)) {
+        task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_NO_REGISTRATION_RESOURCES);
+    }
+}
+
+static void do_register(struct order *o)
+{
+    if (o->key != (o->own ? o->own->key : 0))
+        conflict(o);
+    else if (register_options_good(o))
+        register_key(o);
+}
+
+static void do_register_ignoring(struct order *o)
+{
+    if (register_options_good(o))
+        register_key(o);
+}
+
+/* ---- RESERVE, RELEASE, CLEAR ----------------------------------------------------------------- */
+
+static void do_reserve(struct order *o)
+{
+    struct persistent *p = o->p;
+
+    if (!type_is_good(o))
+        return;
+    if (p->type == TYPE_NONE) {
+        p->type = (uint8_t)o->type;
+        p->holder = reservation_is_all(o->type) ? NULL : o->own;
+    } else if (p->type != o->type || !reservation_held_by(p, o->own)) {
+        conflict(o); /* a type is changed by PREEMPT only */
+    }
+}
+
+static void do_release(struct order *o)
+{
+    struct persistent *p = o->p;
+
+    if (!reservation_held_by(p, o->own))
+        return; /* nothing to release is no error */
+    if (o->scope != 0 || o->type != p->type) {
+        task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_INVALID_RELEASE);
+        return;
+    }
+    if (reservation_is_registrants(p->type))
+        tell_registered(o, ASC_RESERVATIONS_RELEASED);
+    p->type = TYPE_NONE;
+    p->holder = NULL;
+}
+
+static void do_clear(struct order *o)
+{
+    tell_registered(o, ASC_RESERVATIONS_PREEMPTED);
+    registrations_free(o->p);
+}
+
+/* ---- PREEMPT --------------------------------------------------------------------------------- */
+
+/* Its nexuses learn of it, no longer prevent removal (SPC-5, PREVENT ALLOW), and are marked for
+ * abort. */
+static void preempt_nexuses(struct order *o, const struct registration *r)
+{
+    for (struct scsi_nexus *n = o->lu->target->nexuses; n; n = n->next) {
+        if (!port_name_equal(n->name, r->name))
+            continue;
+        n->lu[o->lu->lun].prevents = false;
+        n->lu[o->lu->lun].preempted = true;
+        if (n != o->task->nexus)
+            attention_give(o->lu, n, ASC_REGISTRATIONS_PREEMPTED);
+    }
+}
+
+/* Remove who has the key (all: everybody); spare_own: but not who orders it.  How many went. */
+static unsigned preempt_registrations(struct order *o, bool all, bool spare_own)
+{
+    struct registration *next;
+    unsigned removed = 0;
+
+    for (struct registration *r = o->p->first; r; r = next) {
+        next = r->next;
+        if ((!all && r->key != o->new_key) || (spare_own && r == o->own))
+            continue;
+        preempt_nexuses(o, r);
+        if (r == o->own)
+            o->own = NULL;
+        registration_remove(o->p, r);
+        removed++;
+    }
+    return removed;
+}
+
+/* The reservation changes hands, or its type, without a moment in between. */
+static void preempt_reservation(struct order *o)
+{
+    unsigned type = o->p->type;
+
+    if (!type_is_good(o))
+        return;
+    preempt_registrations(o, o->new_key == 0, true);
+    o->p->type = (uint8_t)o->type;
+    o->p->holder = reservation_is_all(o->type) ? NULL : o->own;
+    if (type != o->type)
+        tell_registered(o, ASC_RESERVATIONS_RELEASED);
+}
+
+static void do_preempt(struct order *o)
+{
+    struct persistent *p = o->p;
+    bool all = reservation_is_all(p->type);
+
+    if (o->new_key == 0 && !all)
+        task_bad_list(o->lu, o->task, 8, 7);
+    else if (all ? o->new_key == 0 : p->holder && p->holder->key == o->new_key)
+        preempt_reservation(o);
+    else if (preempt_registrations(o, false, false) == 0)
+        conflict(o); /* nobody has that key */
+}
+
+static bool is_preempted(const struct scsi_task *task, const void *ctx)
+{
+    const struct order *o = ctx;
+
+    return !task->no_lu && task != o->task && task->nexus->lu[o->lu->lun].preempted;
+}
+
+/* ---- REGISTER AND MOVE ----------------------------------------------------------------------- */
+
+static bool move_list_good(struct order *o, char name[PORT_NAME_MAX])
+{
+    const uint8_t *list = o->task->out;
+    int bad = -1;
+
+    if (o->new_key == 0)
+        bad = 8;
+    else if (list[17] & 0xfd) /* APTPL and what is reserved; UNREG is good */
+        bad = 17;
+    else if (get_be16(list + 18) != RELATIVE_TARGET_PORT)
+        bad = 18;
+    else if (get_be32(list + 20) != o->len - LIST_LENGTH)
+        bad = 20;
+    else if (!transport_id_parse(list + LIST_LENGTH, o->len - LIST_LENGTH, name) ||
+             port_name_equal(name, o->task->nexus->name))
+        bad = LIST_LENGTH;
+    if (bad >= 0)
+        task_bad_list(o->lu, o->task, (unsigned)bad, -1);
+    return bad < 0;
+}
+
+/* The holder hands the reservation to another port, registering it. */
+static void do_move(struct order *o)
+{
+    struct persistent *p = o->p;
+    struct registration *to;
+    char name[PORT_NAME_MAX];
+
+    if (p->type == TYPE_NONE) {
+        task_bad_cdb(o->lu, o->task, 1, 4);
+        return;
+    }
+    if (p->holder != o->own) { /* all registrants: nobody alone can hand it on */
+        conflict(o);
+        return;
+    }
+    if (!move_list_good(o, name))
+        return;
+    to = registration_of(p, name);
+    if (to)
+        to->key = o->new_key;
+    else if (!(to = registration_add(p, name, o->new_key))) {
+        task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_NO_REGISTRATION_RESOURCES);
+        return;
+    }
+    p->holder = to;
+    if (o->task->out[17] & 0x02) /* UNREG */
+        registration_remove(p, o->own);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+/* By service action. */
+static const struct action {
+    void (*run)(struct order *o);
+    bool any_key; /* the action looks at RESERVATION KEY itself, or not at all */
+    bool counts;  /* in PRGENERATION */
+    bool aborts;
+} actions[] = {
+    {do_register, true, true, false},          {do_reserve, false, false, false},
+    {do_release, false, false, false},         {do_clear, false, true, false},
+    {do_preempt, false, true, false},          {do_preempt, false, true, true},
+    {do_register_ignoring, true, true, false}, {do_move, false, true, false},
+};
+
+enum { ACTION_MOVE = 7 };
+
+/* The list is exactly as long as the action's is (SPC-5). */
+static bool order_decode(struct order *o, unsigned action)
+{
+    const uint8_t *cdb = o->task->cdb;
+
+    o->len = get_be32(cdb + 5);
+    if (action == ACTION_MOVE ? o->len <= LIST_LENGTH || o->len > MOVE_LIST_MAX
+                              : o->len != LIST_LENGTH) {
+        task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
+        return false;
+    }
+    if (!task_list(o->lu, o->task, o->len))
+        return false;
+    o->scope = cdb[2] >> 4;
+    o->type = cdb[2] & 0x0f;
+    o->key = get_be64(o->task->out);
+    o->new_key = get_be64(o->task->out + 8);
+    return true;
+}
+
+static void order_run(struct order *o, const struct action *action)
+{
+    CLEANUP_UNLOCK(&o->lu->target->lock);
+
+    o->own = registration_of(o->p, o->task->nexus->name);
+    for (struct scsi_nexus *n = o->lu->target->nexuses; n; n = n->next)
+        n->lu[o->lu->lun].preempted = false;
+    if (o->lu->reserved_by) /* SPC-2 5.5.1 */
+        conflict(o);
+    else if (!action->any_key && (!o->own || o->own->key != o->key))
+        conflict(o);
+    else
+        action->run(o);
+    if (!order_failed(o) && action->counts)
+        o->p->generation++;
+}
+
+void cmd_persistent_out(struct scsi_lu *lu, struct scsi_task *task)
+{
+    struct order o = {.lu = lu, .task = task, .p = &lu->persistent};
+    const struct action *action = &actions[task->cdb[1] & 0x1f]; /* the opcode table has these */
+
+    if (!order_decode(&o, task->cdb[1] & 0x1f))
+        return;
+    order_run(&o, action);
+    if (action->aborts && !order_failed(&o))
+        lu_abort(lu, is_preempted, &o);
+}
