@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the `capstan` program: find the verb, run it, make an exit code of what it says. */
+#include <errno.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "common/cleanup.h"
@@ -147,6 +150,29 @@ static enum cli_exit exit_code(int rc)
     }
 }
 
+/* Everything printed must have been taken. */
+static int finish_output(struct error *err)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    return error_errno(err, "the output could not be written");
+}
+
+/* Who closed the pipe has seen enough (`| head`): then end as every filter does, by SIGPIPE and
+ * without a word. */
+static void end_with_the_pipe(const struct error *err)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+
+    if (err->code != ERR_IO || !ferror(stdout))
+        return;
+    if (poll(&out, 1, 0) != 1 || !(out.revents & POLLERR))
+        return; /* it was another write that failed */
+    signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
+}
+
 int main(int argc, char **argv)
 {
     struct error err = ERROR_INIT;
@@ -157,8 +183,10 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write() */
     translate(argc, argv);
     rc = run(argc, argv, &cli, &err);
-    if (!rc && fflush(stdout) == EOF)
-        rc = error_errno(&err, "the output could not be written");
+    if (!rc)
+        rc = finish_output(&err);
+    if (rc)
+        end_with_the_pipe(&err);
     if (rc)
         fprintf(stderr, "capstan: %s\n",
                 err.message[0] ? err.message : error_code_sentence((enum error_code) - rc));

@@ -164,6 +164,16 @@ printf 'only-for-my-eyes' >"$CAPSTAN_ROOT/secret"
 expect 0 "stopped" "$capstan" stop
 [ "$("$capstan" catalog list | wc -l)" = 2 ] || bad "a dump that was not let in is in the catalog"
 
+# ---- a reader that has seen enough, and a device that takes nothing
+for args in help "catalog list" "cartridge list --json" "status --json" "help dump"; do
+    # shellcheck disable=SC2086 # words
+    { sleep 0.2 && "$capstan" $args 2>"$work/said"; } | true
+    checks=$((checks + 1))
+    [ ! -s "$work/said" ] || bad "a closed pipe is complained about: capstan $args: $(cat "$work/said")"
+done
+expect 1 "could not be written" sh -c '"$1" help >/dev/full' sh "$capstan"
+expect 1 "could not be written" sh -c '"$1" cartridge list >/dev/full' sh "$capstan"
+
 # ---- a full file system, and one that cannot be written
 if [ "$(id -u)" = 0 ] && mkdir "$work/small" && mount -t tmpfs -o size=64k tmpfs "$work/small" 2>/dev/null; then
     expect 1 "space|full|device" "$capstan" --root "$work/small" init --cartridges 8
