@@ -496,6 +496,26 @@ static int open_block(struct stream_writer *w, struct error *err)
     return 0;
 }
 
+/* Take the whole blocks of a hole that go into the group at once: a hole of a terabyte has 2^30.
+ * They have no bytes in the group, as nothing reads what the map says is not there. */
+static int take_hole_blocks(struct stream_writer *w, uint64_t *len, struct error *err)
+{
+    uint64_t blocks = *len / STREAM_BLOCK;
+    int rc = 0;
+
+    if (w->group_used == TP_NINDIR)
+        rc = write_group(w, TP_NINDIR, NULL, 0, err);
+    if (rc)
+        return rc;
+    if (blocks > TP_NINDIR - w->group_used)
+        blocks = TP_NINDIR - w->group_used;
+    memset(w->group_map + w->group_used, 0, (size_t)blocks);
+    w->group_used += (size_t)blocks;
+    w->offset += blocks * STREAM_BLOCK;
+    *len -= blocks * STREAM_BLOCK;
+    return 0;
+}
+
 /* Take len bytes; data NULL: a hole. */
 static int take(struct stream_writer *w, const uint8_t *data, uint64_t len, struct error *err)
 {
@@ -508,6 +528,10 @@ static int take(struct stream_writer *w, const uint8_t *data, uint64_t len, stru
         size_t in_block = w->offset % STREAM_BLOCK;
         size_t part = STREAM_BLOCK - in_block;
 
+        if (!data && in_block == 0 && len >= STREAM_BLOCK) {
+            rc = take_hole_blocks(w, &len, err);
+            continue;
+        }
         if (part > len)
             part = (size_t)len;
         rc = open_block(w, err);
