@@ -241,11 +241,22 @@ unsigned attributes_apply(struct attributes_policy *policy, int fd, const struct
 /* ---- comparing ---------------------------------------------------------------------------------
  */
 
+/* As the dump cut it: int64_t holds the ns of the years 1677 to 2262. */
+static int64_t ns_of(const struct timespec *ts)
+{
+    int64_t ns;
+
+    if (__builtin_mul_overflow(ts->tv_sec, NS_PER_SECOND, &ns) ||
+        __builtin_add_overflow(ns, ts->tv_nsec, &ns))
+        return ts->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+    return ns;
+}
+
 static void compare_stat(struct attributes_policy *policy, const struct stat *st,
                          const struct attributes *a, unsigned *told)
 {
     const struct stream_inode *i = &a->inode;
-    int64_t mtime = st->st_mtim.tv_sec * NS_PER_SECOND + st->st_mtim.tv_nsec;
+    int64_t mtime = ns_of(&st->st_mtim), difference;
 
     if ((st->st_mode & S_IFMT) != (i->mode & S_IFMT)) {
         tell(policy, told, "it is of another type");
@@ -262,9 +273,10 @@ static void compare_stat(struct attributes_policy *policy, const struct stat *st
              (unsigned long long)i->size);
     if ((S_ISCHR(i->mode) || S_ISBLK(i->mode)) && st->st_rdev != i->rdev)
         tell(policy, told, "it is another device");
-    if (mtime != i->mtime_ns)
-        tell(policy, told, "its modification time differs by %lld ns",
-             (long long)(mtime - i->mtime_ns));
+    if (__builtin_sub_overflow(mtime, i->mtime_ns, &difference))
+        tell(policy, told, "its modification time is centuries away");
+    else if (difference != 0)
+        tell(policy, told, "its modification time differs by %lld ns", (long long)difference);
 }
 
 static void compare_value(struct attributes_policy *policy, const char *path,

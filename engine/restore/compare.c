@@ -104,7 +104,7 @@ static int compare_hole(struct session *s, uint64_t offset, uint64_t len, struct
 
 static void compare_target(struct session *s, int fd)
 {
-    char target[NAMES_PATH_MAX];
+    char target[PATH_MAX];
     ssize_t len = readlinkat(fd, "", target, sizeof(target));
 
     if (len < 0 || (size_t)len != s->file.target_len ||

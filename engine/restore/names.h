@@ -24,7 +24,7 @@
 #include "engine/restore/attributes.h"
 
 #define NAMES_DEPTH_MAX   1024u
-#define NAMES_PATH_MAX    4096u /* with NUL */
+#define NAMES_PATH_MAX    65536u /* with NUL: a tree may be deeper than PATH_MAX lets one name */
 #define NAMES_ENTRIES_MAX (UINT64_C(1) << 28)
 #define NAMES_NONE        SIZE_MAX
 

@@ -13,13 +13,14 @@
 #include "engine/stream/directory.h"
 
 #define PROGRESS_INTERVAL_NS 200000000LL
+#define SHOWN_MAX            16384u /* of a path in a warning; longer ones are cut */
 
 /* ---- telling -----------------------------------------------------------------------------------
  */
 
 void session_warn(struct session *s, const char *path, const char *fmt, ...)
 {
-    char message[600], shown[NAMES_PATH_MAX * 4];
+    char message[600], shown[SHOWN_MAX];
     va_list ap;
 
     va_start(ap, fmt);

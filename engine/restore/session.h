@@ -16,6 +16,7 @@
 #ifndef CAPSTAN_ENGINE_RESTORE_SESSION_H
 #define CAPSTAN_ENGINE_RESTORE_SESSION_H
 
+#include <limits.h>
 #include <time.h>
 
 #include "engine/restore/names.h"
@@ -34,8 +35,8 @@ struct session_file {
     size_t link;         /* the one it is made under: index into names->entries */
     int fd;              /* regular file being written or compared */
     char temp[TARGET_TEMP_MAX];
-    size_t temp_directory;       /* where temp is; NAMES_NONE: there is none */
-    char target[NAMES_PATH_MAX]; /* of a symlink */
+    size_t temp_directory; /* where temp is; NAMES_NONE: there is none */
+    char target[PATH_MAX]; /* of a symlink */
     size_t target_len;
     bool differs; /* comparing: the data does */
 };

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +17,8 @@
 
 #include "common/cleanup.h"
 
-/* Descriptor of path below dirfd, or -1 with errno. */
-static int open_beneath(int dirfd, const char *path, int flags)
+/* Descriptor of path below dirfd, or -1 with errno; path is shorter than PATH_MAX. */
+static int open_step(int dirfd, const char *path, int flags)
 {
     struct open_how how = {
         .flags = (unsigned)flags | O_CLOEXEC | O_NOFOLLOW,
@@ -25,6 +26,34 @@ static int open_beneath(int dirfd, const char *path, int flags)
     };
 
     return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+}
+
+/* The same for a path of any length, in steps that the kernel takes: no name in it is "..", so
+ * what is beneath a step is beneath the root. */
+static int open_beneath(int dirfd, const char *path, int flags)
+{
+    CLEANUP_CLOSE int at = -1;
+
+    while (strlen(path) >= PATH_MAX) {
+        char step[PATH_MAX];
+        const char *slash = memrchr(path, '/', sizeof(step) - 1);
+        int next;
+
+        if (!slash) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        memcpy(step, path, (size_t)(slash - path));
+        step[slash - path] = '\0';
+        next = open_step(at < 0 ? dirfd : at, step, O_PATH | O_DIRECTORY);
+        if (next < 0)
+            return -1;
+        if (at >= 0)
+            close(at);
+        at = next;
+        path = slash + 1;
+    }
+    return open_step(at < 0 ? dirfd : at, path, flags);
 }
 
 static bool is_empty(int fd)
