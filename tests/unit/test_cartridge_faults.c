@@ -230,11 +230,58 @@ static void test_lost(void)
     store_close(s);
 }
 
+static uint8_t block[1 << 20];
+
+/* Write and sync blocks of a MiB until the store is full, which is told; *synced of them are safe.
+ */
+static void fill(struct cartridge *c, unsigned per_sync, uint64_t *synced)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; rc == 0 && i < 100; i++) {
+        rc = cartridge_write(c, block, sizeof(block), NULL, &err);
+        if (rc == 0 && i % per_sync == per_sync - 1)
+            rc = cartridge_sync(c, NULL, &err);
+        if (rc == 0 && i % per_sync == per_sync - 1)
+            *synced = i + 1;
+    }
+    CU_ASSERT_EQUAL(rc, -ERR_NO_SPACE);
+}
+
+/* What was lost because the store is full takes no room there: something smaller fits. */
+static void test_full_gives_back(void)
+{
+    for (unsigned per_sync = 5; per_sync <= 50; per_sync *= 10) {
+        struct cartridge_identity id = small_identity();
+        struct store *s = NULL;
+        struct cartridge *c = NULL;
+        uint64_t synced = 0;
+
+        id.capacity = 1 << 30;
+        id.segment_size = 256 << 20;
+        CHECK_OK(simdisk_open(1, &s, &err), err);
+        CHECK_OK(cartridge_create(s, &id, &err), err);
+        simdisk_set_capacity(s, 12 << 20);
+        CHECK_OK(cartridge_open(s, CARTRIDGE_READ_WRITE, &c, &err), err);
+        fill(c, per_sync, &synced);
+        CHECK_OK(cartridge_locate(c, 0, synced, &err), err);
+        CHECK_OK(cartridge_write(c, block, sizeof(block), NULL, &err), err);
+        CHECK_OK(cartridge_sync(c, NULL, &err), err);
+        cartridge_close(c);
+        store_close(s);
+    }
+}
+
 static const struct check_test tests[] = {
-    {"error_once", test_error_once},   {"error_for_good", test_error_for_good},
-    {"full_once", test_full_once},     {"full_for_good", test_full_for_good},
-    {"short_write", test_short_write}, {"sync_failures", test_sync_failures},
-    {"rescue", test_rescue},           {"lost", test_lost},
+    {"error_once", test_error_once},
+    {"error_for_good", test_error_for_good},
+    {"full_once", test_full_once},
+    {"full_for_good", test_full_for_good},
+    {"short_write", test_short_write},
+    {"sync_failures", test_sync_failures},
+    {"rescue", test_rescue},
+    {"lost", test_lost},
+    {"full_gives_back", test_full_gives_back},
 };
 
 CHECK_MAIN("cartridge faults", tests)

@@ -285,6 +285,10 @@ static int open_writing(struct cartridge *c, struct error *err)
 
     if (rc == 0)
         rc = store_list(c->store, find_orphan, &orphans, err);
+    /* First of all, as a full store may need their room to publish anything.  With a copy of the
+     * superblock missing, the map may be an old one: delete nothing. */
+    if (rc == 0 && whole)
+        remove_orphans(c, &orphans);
     if (rc == 0)
         rc = recover(c, err);
     /* A store that is full or refuses just now must not keep the cartridge from being read: what
@@ -293,9 +297,6 @@ static int open_writing(struct cartridge *c, struct error *err)
         c->dirty = true;
         log_warning("cartridge %s: %s", c->identity.barcode, why.message);
     }
-    /* With a copy of the superblock missing, the map may be an old one: delete nothing. */
-    if (rc == 0 && whole && !c->dirty)
-        remove_orphans(c, &orphans);
     free(orphans.found.items);
     return rc;
 }

@@ -178,6 +178,20 @@ int writer_commit(struct cartridge *c, struct error *err)
 
 /* ---- when it fails --------------------------------------------------------------------------- */
 
+/* Give back to the store what the segment has behind `base`, which no sync has covered: a full
+ * store stays full otherwise.  It is only room: a failure leaves it until the next open. */
+static void writer_give_back(struct cartridge *c)
+{
+    struct writer *w = &c->writer;
+    char name[STORE_NAME_MAX + 1];
+
+    segment_name(w->seq, name);
+    if (w->base > 0)
+        (void)store_truncate(c->store, name, w->base, NULL);
+    else if (c->super.generation == c->super.published) /* surely no superblock names it */
+        (void)store_delete(c->store, name, NULL);
+}
+
 /* Let the segment end at what is durable of it, and close it.  The buffer is left as it is. */
 static void writer_cut(struct cartridge *c)
 {
@@ -186,6 +200,7 @@ static void writer_cut(struct cartridge *c)
 
     w->open = false;
     c->dirty = true;
+    writer_give_back(c);
     if (w->base == 0) {
         cartridge_map(c)->partition[w->partition].count--;
         return;
