@@ -110,6 +110,8 @@ CLI_VERB(cartridge_create);
 CLI_VERB(cartridge_list);
 CLI_VERB(cartridge_show);
 CLI_VERB(cartridge_verify);
+CLI_VERB(cartridge_export);
+CLI_VERB(cartridge_import);
 CLI_VERB(move);
 CLI_VERB(load);
 CLI_VERB(unload);

@@ -80,6 +80,23 @@ static int identity_from(const json_t *args, struct cartridge_identity *id, stru
 
 #define CAPACITY_MIN 1000000 /* bytes: some blocks and the early warning behind them */
 
+/* The element that the user named for a new cartridge. */
+static int place_for_new(struct control *control, const char *place, struct library_element *to,
+                         struct error *err)
+{
+    char text[PLACE_TEXT_SIZE];
+    int rc = place_resolve(control->library, place, ELEMENT_SLOT, to, err);
+
+    if (!rc && to->full)
+        rc = error_set(err, ERR_EXISTS, "%s is full: it holds the cartridge %s",
+                       place_text(control->library, to->address, text), to->barcode);
+    if (!rc && to->type == ELEMENT_DRIVE)
+        rc = error_set(err, ERR_USAGE,
+                       "a new cartridge goes into a slot or an import/export"
+                       " element, not into a drive");
+    return rc;
+}
+
 int operation_cartridge_create(struct control *control, const json_t *args, json_t **result,
                                struct error *err)
 {
@@ -94,14 +111,7 @@ int operation_cartridge_create(struct control *control, const json_t *args, json
         rc = error_set(err, ERR_USAGE, "a cartridge has at least %d bytes, not %lld", CAPACITY_MIN,
                        (long long)capacity);
     if (!rc && place)
-        rc = place_resolve(control->library, place, ELEMENT_SLOT, &to, err);
-    if (!rc && place && to.full)
-        rc = error_set(err, ERR_EXISTS, "%s is full: it holds the cartridge %s",
-                       place_text(control->library, to.address, text), to.barcode);
-    if (!rc && place && to.type == ELEMENT_DRIVE)
-        rc = error_set(err, ERR_USAGE,
-                       "a new cartridge goes into a slot or an import/export"
-                       " element, not into a drive");
+        rc = place_for_new(control, place, &to, err);
     if (!rc)
         rc = library_cartridge_create(control->library, &id, to.address, err);
     if (!rc && control->target)
@@ -113,6 +123,29 @@ int operation_cartridge_create(struct control *control, const json_t *args, json
     *result = json_pack("{sssssssI}", "barcode", id.barcode, "place",
                         place_text(control->library, to.address, text), "media",
                         media_name(id.density), "capacity", (json_int_t)id.capacity);
+    return *result ? 0 : operation_no_memory(err);
+}
+
+/* Take in the cartridge that was built in import.BARCODE (library_import_begin()). */
+int operation_cartridge_adopt(struct control *control, const json_t *args, json_t **result,
+                              struct error *err)
+{
+    struct library_element to = {.address = 0xffff};
+    const char *barcode = json_get_text(args, "barcode", "");
+    const char *place = json_get_text(args, "to", NULL);
+    char text[PLACE_TEXT_SIZE];
+    int rc = place ? place_for_new(control, place, &to, err) : 0;
+
+    if (!rc)
+        rc = library_cartridge_adopt(control->library, barcode, to.address, err);
+    if (!rc && control->target)
+        scsi_target_inventory_changed(control->target);
+    if (!rc)
+        rc = library_find(control->library, barcode, &to, err);
+    if (rc)
+        return rc;
+    *result = json_pack("{ssss}", "barcode", barcode, "place",
+                        place_text(control->library, to.address, text));
     return *result ? 0 : operation_no_memory(err);
 }
 

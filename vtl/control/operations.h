@@ -16,7 +16,8 @@ typedef int operation_fn(struct control *control, const json_t *args, json_t **r
 /* operation_status.c */
 operation_fn operation_ping, operation_status;
 /* operation_cartridge.c */
-operation_fn operation_cartridge_create, operation_cartridge_list, operation_cartridge_show;
+operation_fn operation_cartridge_create, operation_cartridge_list, operation_cartridge_show,
+    operation_cartridge_adopt;
 /* operation_move.c */
 operation_fn operation_move, operation_load, operation_unload;
 /* operations.c */

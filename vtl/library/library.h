@@ -111,6 +111,20 @@ void library_barcode_media(const char *barcode, struct library_media *media);
 int library_cartridge_create(struct library *lib, struct cartridge_identity *id, uint16_t to,
                              struct error *err);
 
+/* Build a cartridge from elsewhere beside the library, open or not, without anybody seeing it:
+ * make the directory ROOT/cartridges/import.BARCODE (path: PATH_MAX bytes) to create it in.  What a
+ * crash leaves of it is removed at the next open of the library; *lock, which the caller close()s
+ * at last, says that it is no such leftover.  ERR_EXISTS: the barcode is taken; ERR_BUSY: another
+ * process is building it. */
+int library_import_begin(const char *root, const char *barcode, char *path, int *lock,
+                         struct error *err);
+void library_import_abandon(const char *path);
+
+/* Take the finished cartridge in import.BARCODE into the library, into `to` (0xffff: the first
+ * empty slot).  Errors as library_cartridge_create(), and those of opening it. */
+int library_cartridge_adopt(struct library *lib, const char *barcode, uint16_t to,
+                            struct error *err);
+
 /* Open the store of a cartridge that is in the library. The caller closes it. */
 int library_cartridge_store(struct library *lib, const char *barcode, struct store **out,
                             struct error *err);

@@ -7,6 +7,9 @@
  *     new.BARCODE           half made: removed at the next open
  *     BARCODE, no place     whole: given an empty slot at the next open, if it opens as a cartridge
  *     BARCODE, and a place  done
+ * One that comes from elsewhere is built in import.BARCODE by whoever brings it, under a lock on
+ * that directory, and then takes the same way; without the lock it is half made and removed.
+ *
  * The second case also takes in a cartridge that an operator has copied there.
  */
 #include <dirent.h>
@@ -14,13 +17,15 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "vtl/library/internal.h"
 
-#define NEW_PREFIX "new."
+#define NEW_PREFIX    "new."
+#define IMPORT_PREFIX "import."
 
 int library_cartridge_path(const char *root, const char *barcode, char *buf, size_t size,
                            struct error *err)
@@ -179,7 +184,7 @@ int library_cartridge_create(struct library *lib, struct cartridge_identity *id,
     return rc;
 }
 
-/* ---- strays ---------------------------------------------------------------------------------- */
+/* ---- from elsewhere -------------------------------------------------------------------------- */
 
 /* It opens, and says itself that it is this cartridge. */
 static int check_stray(const char *path, const char *barcode, struct error *err)
@@ -200,6 +205,83 @@ static int check_stray(const char *path, const char *barcode, struct error *err)
     return rc;
 }
 
+static int import_path(const char *root, const char *barcode, char *path, struct error *err)
+{
+    char name[sizeof("cartridges/" IMPORT_PREFIX) + CARTRIDGE_BARCODE_MAX];
+    int rc = library_check_barcode(barcode, err);
+
+    if (rc != 0)
+        return rc;
+    snprintf(name, sizeof(name), "cartridges/" IMPORT_PREFIX "%s", barcode);
+    return library_path(root, name, path, PATH_MAX, err);
+}
+
+/* The lock is on the directory that has this name at the end, not on one that was removed. */
+static int import_lock(const char *path, int *lock, struct error *err)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat here, there;
+
+    if (fd < 0)
+        return error_errno(err, "%s can't be opened", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &here) != 0 || stat(path, &there) != 0 ||
+        here.st_ino != there.st_ino || here.st_dev != there.st_dev)
+        return error_set(err, ERR_BUSY, "another process is working on %s", path);
+    *lock = steal_fd(&fd);
+    return 0;
+}
+
+int library_import_begin(const char *root, const char *barcode, char *path, int *lock,
+                         struct error *err)
+{
+    CLEANUP_CLOSE int fd = -1;
+    char taken[PATH_MAX];
+    struct stat st;
+    int rc = library_cartridge_path(root, barcode, taken, sizeof(taken), err);
+
+    if (rc == 0 && lstat(taken, &st) == 0)
+        rc = error_set(err, ERR_EXISTS, "There is a cartridge %s already", barcode);
+    if (rc == 0)
+        rc = import_path(root, barcode, path, err);
+    if (rc != 0)
+        return rc;
+    if (lstat(path, &st) == 0) { /* a leftover, or somebody's */
+        rc = import_lock(path, &fd, err);
+        if (rc != 0)
+            return rc;
+        remove_tree(path);
+    }
+    if (mkdir(path, 0700) != 0)
+        return error_errno(err, "The directory %s can't be made", path);
+    return import_lock(path, lock, err);
+}
+
+void library_import_abandon(const char *path)
+{
+    remove_tree(path);
+}
+
+int library_cartridge_adopt(struct library *lib, const char *barcode, uint16_t to,
+                            struct error *err)
+{
+    CLEANUP_UNLOCK(&lib->create_lock);
+    char path[PATH_MAX], made[PATH_MAX];
+    int rc;
+
+    if ((rc = library_cartridge_path(lib->root, barcode, path, sizeof(path), err)) != 0 ||
+        (rc = import_path(lib->root, barcode, made, err)) != 0 ||
+        (rc = check_new(lib, barcode, path, to, err)) != 0 ||
+        (rc = check_stray(made, barcode, err)) != 0 ||
+        (rc = publish_directory(lib, made, path, err)) != 0)
+        return rc;
+    rc = place_new(lib, barcode, to, err);
+    if (rc != 0)
+        remove_tree(path); /* check_new() found none: it is ours */
+    return rc;
+}
+
+/* ---- strays ---------------------------------------------------------------------------------- */
+
 static void adopt(struct library *lib, const char *path, const char *barcode)
 {
     struct error err = ERROR_INIT;
@@ -217,14 +299,28 @@ static void adopt(struct library *lib, const char *path, const char *barcode)
     }
 }
 
+/* Somebody is building it, or was. */
+static void look_at_import(const char *path)
+{
+    CLEANUP_CLOSE int lock = -1;
+
+    if (import_lock(path, &lock, NULL) != 0)
+        return;
+    log_info("%s was only half made and is removed", path);
+    remove_tree(path);
+}
+
 static void look_at(struct library *lib, const char *cartridges, const char *name)
 {
     char path[PATH_MAX];
 
     if (library_path(cartridges, name, path, sizeof(path), NULL) != 0)
         return;
-    if (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 &&
-        library_check_barcode(name + strlen(NEW_PREFIX), NULL) == 0) {
+    if (strncmp(name, IMPORT_PREFIX, strlen(IMPORT_PREFIX)) == 0 &&
+        library_check_barcode(name + strlen(IMPORT_PREFIX), NULL) == 0) {
+        look_at_import(path);
+    } else if (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 &&
+               library_check_barcode(name + strlen(NEW_PREFIX), NULL) == 0) {
         log_info("%s was only half made and is removed", path);
         remove_tree(path);
     } else if (library_check_barcode(name, NULL) != 0) {
