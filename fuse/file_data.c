@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "engine/stream/decoder.h"
+#include "fuse/part.h"
 
 #define STREAM_BLOCK_SIZE 1024u
 #define READ_AHEAD        2u /* records */
@@ -20,23 +20,8 @@ struct file_data {
     uint32_t ino;
     struct file_reader *reader; /* NULL before the first read */
     uint64_t last_record;       /* number in the stream of the record read last */
-    uint64_t *checked; /* for each part: the volume number (records.h) that it was checked on */
+    struct part_proof *proofs;  /* for each part */
 };
-
-const struct catalog_part *view_image_locate(const struct tree_image *image, uint64_t stream_block,
-                                             uint64_t *tape_block)
-{
-    for (size_t i = 0; i < image->part_count; i++) {
-        const struct catalog_part *part = &image->parts[i];
-
-        if (stream_block >= part->first_stream &&
-            stream_block - part->first_stream < part->stream_blocks) {
-            *tape_block = part->first_block + (stream_block - part->first_stream) / image->blocking;
-            return part;
-        }
-    }
-    return NULL;
-}
 
 /* Reads that go from record to record get the next ones fetched while they use this one. */
 static void read_ahead(struct file_data *file, uint64_t record)
@@ -58,63 +43,31 @@ static void read_ahead(struct file_data *file, uint64_t record)
     }
 }
 
-/* ---- is it still this image's? ----------------------------------------------------------------
- */
-
-/* The volume record of an image, by its UUID and volume number. */
-static bool is_volume_record(const struct record *record, const char *want, unsigned volume)
-{
-    char uuid[STREAM_UUID_TEXT] = "";
-    struct stream_decoder *decoder;
-    struct stream_event event;
-
-    if (record->len < STREAM_BLOCK_SIZE || stream_decoder_open(&decoder, NULL) != 0)
-        return false;
-    stream_decoder_feed(decoder, record->data, 1);
-    if (stream_decoder_next(decoder, &event) && event.type == STREAM_EVENT_VOLUME &&
-        event.volume.capstan && event.volume.volume == volume)
-        stream_uuid_format(event.volume.uuid, uuid);
-    stream_decoder_close(decoder);
-    return strcmp(uuid, want) == 0;
-}
-
-/* A cartridge that was overwritten after the dump may hold a header of the same inode and size at
- * the same place (the next dump of the same tree): so the part's volume record is looked at, once
- * for each state of the cartridge that is seen.  On the first volume it is stream block 0, on the
- * others the record before the part (stream.h). */
-static int check_part(struct file_data *file, const struct catalog_part *part, uint64_t number,
-                      struct error *err)
-{
-    const size_t index = (size_t)(part - file->image.parts);
-    uint64_t block = part->first_stream == 0 ? part->first_block : part->first_block - 1;
-    struct record *record;
-    bool good;
-    int rc;
-
-    if (file->checked[index] == number ||
-        view_volumes_known(file->volumes, number, block, file->image.uuid)) {
-        file->checked[index] = number;
-        return 0;
-    }
-    rc = view_volumes_read(file->volumes, part->barcode, block,
-                           (size_t)file->image.blocking * STREAM_BLOCK_SIZE, &record, err);
-    if (rc != 0)
-        return rc;
-    good = is_volume_record(record, file->image.uuid, part->volume);
-    if (good) {
-        view_volumes_learn(file->volumes, record->volume, block, file->image.uuid);
-        file->checked[index] = record->volume;
-    }
-    record_cache_put(record);
-    if (good)
-        return 0;
-    return error_set(err, ERR_CORRUPT,
-                     "Cartridge %s does not hold volume %u of image %s at block %llu any more: it "
-                     "was overwritten",
-                     part->barcode, part->volume, file->image.uuid, (unsigned long long)block);
-}
-
 /* ---- reading --------------------------------------------------------------------------------- */
+
+#define TRIES_MAX 4
+
+/* The record of a stream block, which is proved to be the image's: the cartridge may change while
+ * that is done, and then it is another record that is to be looked at. */
+static int read_record(struct file_data *file, const struct catalog_part *part, uint64_t tape_block,
+                       uint64_t stream_block, struct record **out, struct error *err)
+{
+    const size_t size = (size_t)file->image.blocking * STREAM_BLOCK_SIZE;
+    struct part_proof *proof = &file->proofs[part - file->image.parts];
+
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        int rc = view_volumes_read(file->volumes, part->barcode, tape_block, size, out, err);
+
+        if (rc != 0 || (proof->volume == (*out)->volume && stream_block < proof->until))
+            return rc;
+        *proof = (struct part_proof){.volume = (*out)->volume};
+        record_cache_put(*out);
+        rc = view_part_prove(file->volumes, &file->image, part, stream_block, proof, err);
+        if (rc != 0)
+            return rc;
+    }
+    return error_set(err, ERR_BUSY, "Cartridge %s is being changed", part->barcode);
+}
 
 /* A stream_source_fn: from stream block first to the end of its tape record at most. */
 static int source(void *ctx, uint64_t first, size_t count, uint8_t *buf, size_t *got,
@@ -131,10 +84,7 @@ static int source(void *ctx, uint64_t first, size_t count, uint8_t *buf, size_t 
     if (!part)
         return error_set(err, ERR_CORRUPT, "Image %s has no stream block %llu", file->image.uuid,
                          (unsigned long long)first);
-    rc = view_volumes_read(file->volumes, part->barcode, tape_block, blocking * STREAM_BLOCK_SIZE,
-                           &record, err);
-    if (rc == 0 && (rc = check_part(file, part, record->volume, err)) != 0)
-        record_cache_put(record);
+    rc = read_record(file, part, tape_block, first, &record, err);
     if (rc != 0)
         return rc;
     skip = (size_t)((first - part->first_stream) % blocking);
@@ -162,11 +112,11 @@ int view_file_data_open(struct volumes *volumes, const struct tree_image *image,
     if (file)
         file->image.parts = calloc(image->part_count + 1, sizeof(*image->parts));
     if (file)
-        file->checked = calloc(image->part_count + 1, sizeof(*file->checked));
-    if (!file || !file->image.parts || !file->checked) {
+        file->proofs = calloc(image->part_count + 1, sizeof(*file->proofs));
+    if (!file || !file->image.parts || !file->proofs) {
         if (file) {
             free(file->image.parts);
-            free(file->checked);
+            free(file->proofs);
         }
         free(file);
         return error_set(err, ERR_NO_MEMORY, "No memory to open a file");
@@ -176,6 +126,7 @@ int view_file_data_open(struct volumes *volumes, const struct tree_image *image,
     memcpy(file->image.uuid, image->uuid, sizeof(file->image.uuid));
     file->image.part_count = image->part_count;
     file->image.blocking = image->blocking;
+    file->image.date_ns = image->date_ns;
     file->volumes = volumes;
     file->address = inode->address;
     file->size = inode->size;
@@ -193,7 +144,7 @@ void view_file_data_close(struct file_data *file)
         file_reader_close(file->reader);
     pthread_mutex_destroy(&file->lock);
     free(file->image.parts);
-    free(file->checked);
+    free(file->proofs);
     free(file);
 }
 

@@ -10,13 +10,9 @@
 
 #include "catalog/catalog.h"
 #include "engine/stream/file_reader.h"
+#include "fuse/part.h"
 #include "fuse/tree.h"
 #include "fuse/volumes.h"
-
-/* Where a stream block of an image is; the part's volume and the address of the record there.
- * NULL if the image has no such block. */
-const struct catalog_part *view_image_locate(const struct tree_image *image, uint64_t stream_block,
-                                             uint64_t *tape_block);
 
 struct file_data;
 

@@ -14,33 +14,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "catalog/catalog.h"
 #include "common/cleanup.h"
-#include "vtl/cartridge/cartridge.h"
+#include "fuse/volume.h"
 
 #define QUEUE_SIZE 16u
-#define FACTS_SIZE 64u
-
-/* A volume stays in the list for good; only its handle comes and goes. */
-struct volume {
-    struct volume *next;
-    char barcode[CARTRIDGE_BARCODE_MAX + 1];
-    pthread_mutex_t lock;
-    struct store *store;
-    struct cartridge *cartridge; /* NULL: not open */
-    atomic_ullong number; /* key in the record cache: a new one whenever the handle sees anew */
-    uint64_t used;        /* clock of the last use; volumes.lock */
-};
 
 struct wish {
     struct volume *volume;
     uint64_t block;
     size_t size;
-};
-
-struct fact {
-    uint64_t volume, block;
-    char uuid[CATALOG_UUID_TEXT];
 };
 
 struct volumes {
@@ -53,8 +35,7 @@ struct volumes {
     unsigned open_count;
     struct wish queue[QUEUE_SIZE]; /* ring: queue_count wishes from queue_at */
     unsigned queue_at, queue_count;
-    struct fact facts[FACTS_SIZE]; /* ring */
-    unsigned facts_at;
+    struct facts *facts;
     bool stop, running;
     pthread_t reader;
 };
@@ -97,6 +78,11 @@ static struct volume *volume_get(struct volumes *v, const char *barcode)
         volume = calloc(1, sizeof(*volume));
         if (!volume)
             return NULL;
+        volume->path = cartridge_path(v, barcode);
+        if (!volume->path) {
+            free(volume);
+            return NULL;
+        }
         memcpy(volume->barcode, barcode, strlen(barcode)); /* barcode_good(): it fits */
         pthread_mutex_init(&volume->lock, NULL);
         atomic_init(&volume->number, 0);
@@ -112,10 +98,7 @@ static void handle_close(struct volumes *v, struct volume *volume)
 {
     if (!volume->cartridge)
         return;
-    cartridge_close(volume->cartridge);
-    store_close(volume->store);
-    volume->cartridge = NULL;
-    volume->store = NULL;
+    view_volume_close(volume);
     pthread_mutex_lock(&v->lock);
     v->open_count--;
     pthread_mutex_unlock(&v->lock);
@@ -153,30 +136,6 @@ static void make_room(struct volumes *v)
     pthread_mutex_unlock(&oldest->lock);
 }
 
-static int open_cartridge(struct volumes *v, struct volume *volume, struct error *err)
-{
-    CLEANUP_FREE char *path = cartridge_path(v, volume->barcode);
-    struct store *store = NULL;
-    int rc;
-
-    if (!path)
-        return error_set(err, ERR_NO_MEMORY, "No memory to open cartridge %s", volume->barcode);
-    if (!view_volumes_online(v, volume->barcode))
-        return error_set(err, ERR_NOT_FOUND,
-                         "Cartridge %s is not in the library: %s is missing; import it again",
-                         volume->barcode, path);
-    rc = store_directory_open(path, false, &store, err);
-    if (rc == 0)
-        rc = cartridge_open(store, CARTRIDGE_READ_ONLY, &volume->cartridge, err);
-    if (rc != 0) {
-        volume->cartridge = NULL;
-        store_close(store);
-        return rc;
-    }
-    volume->store = store;
-    return 0;
-}
-
 /* What is cached of the volume is not used any more. v->lock is held. */
 static void renumber(struct volumes *v, struct volume *volume)
 {
@@ -191,7 +150,7 @@ static int handle_open(struct volumes *v, struct volume *volume, struct error *e
     if (volume->cartridge)
         return 0;
     make_room(v);
-    rc = open_cartridge(v, volume, err);
+    rc = view_volume_open(volume, err);
     if (rc != 0)
         return rc;
     pthread_mutex_lock(&v->lock);
@@ -203,82 +162,57 @@ static int handle_open(struct volumes *v, struct volume *volume, struct error *e
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* To the block; what a writer committed since is looked for if it is not there. */
-static int locate(struct volumes *v, struct volume *volume, uint64_t block, struct error *err)
+static int read_block(struct volumes *v, struct volume *volume, struct record *record,
+                      struct error *err)
 {
-    struct cartridge *c = volume->cartridge;
-    struct cartridge_position pos;
-    int rc = cartridge_locate(c, 0, block, err);
+    bool anew = false;
+    int rc = view_volume_read(volume, record->block, record, &anew, err);
 
-    cartridge_tell(c, &pos);
-    if (rc == 0 && pos.lba < pos.eod_lba)
-        return 0;
-    if (rc != 0 && rc != -ERR_END_OF_DATA)
-        return rc;
-    rc = cartridge_refresh(c, err);
-    if (rc != 0)
-        return rc;
-    /* The writer may have overwritten, not only appended. */
-    pthread_mutex_lock(&v->lock);
-    renumber(v, volume);
-    pthread_mutex_unlock(&v->lock);
-    return cartridge_locate(c, 0, block, err);
-}
-
-static int read_block(struct volumes *v, struct volume *volume, uint64_t block,
-                      struct record *record, struct error *err)
-{
-    uint32_t len = 0;
-    int rc = locate(v, volume, block, err);
-
-    if (rc == 0)
-        rc = cartridge_read(volume->cartridge, record->data, record->room, &len, err);
-    switch (-rc) {
-    case 0:
-        record->len = len;
-        record->volume = atomic_load(&volume->number);
-        return 0;
-    case ERR_FILEMARK:
-        return error_set(err, ERR_CORRUPT,
-                         "Cartridge %s has a filemark at block %llu, where data should be: it was "
-                         "overwritten",
-                         volume->barcode, (unsigned long long)block);
-    case ERR_LENGTH:
-        return error_set(err, ERR_CORRUPT,
-                         "Block %llu of cartridge %s has %u bytes, more than the %zu expected: it "
-                         "was overwritten",
-                         (unsigned long long)block, volume->barcode, len, record->room);
-    case ERR_END_OF_DATA:
-        return error_set(err, ERR_END_OF_DATA,
-                         "Cartridge %s ends before block %llu: it was overwritten", volume->barcode,
-                         (unsigned long long)block);
-    default:
-        return rc;
+    if (anew) {
+        pthread_mutex_lock(&v->lock);
+        renumber(v, volume);
+        pthread_mutex_unlock(&v->lock);
     }
+    record->volume = atomic_load(&volume->number);
+    if (rc == -ERR_CORRUPT)
+        view_facts_learn_damage(v->facts, record->volume, record->block, err);
+    return rc;
 }
 
-/* volume->lock is held.  A handle may have grown stale (the cartridge was exported and came back):
- * a failure counts only with a fresh one. */
-static int fetch(struct volumes *v, struct volume *volume, uint64_t block, size_t size,
-                 struct record **out, struct error *err)
+/* Read with a handle that is open if possible.  A handle may have grown stale (the cartridge was
+ * exported and came back): a failure counts only with a fresh one. */
+static int read_fresh(struct volumes *v, struct volume *volume, struct record *record,
+                      struct error *err)
 {
-    struct record *record;
-    bool fresh = !volume->cartridge;
+    bool opened = !volume->cartridge;
     int rc = handle_open(v, volume, err);
 
     if (rc != 0)
         return rc;
-    record = record_cache_new(atomic_load(&volume->number), block, size);
+    rc = view_facts_damage(v->facts, atomic_load(&volume->number), record->block, err);
+    if (rc == 0)
+        rc = read_block(v, volume, record, err);
+    if (rc == 0 || opened || view_volume_fresh(volume, rc))
+        return rc;
+    handle_close(v, volume);
+    rc = handle_open(v, volume, err);
+    return rc == 0 ? read_block(v, volume, record, err) : rc;
+}
+
+/* volume->lock is held. */
+static int fetch(struct volumes *v, struct volume *volume, uint64_t block, size_t size,
+                 struct record **out, struct error *err)
+{
+    struct record *record = record_cache_new(0, block, size);
+    struct error why = ERROR_INIT;
+    int rc;
+
     if (!record)
         return error_set(err, ERR_NO_MEMORY, "No memory for a block of %zu bytes", size);
-    rc = read_block(v, volume, block, record, err);
-    if (rc != 0 && !fresh) {
-        handle_close(v, volume);
-        rc = handle_open(v, volume, err);
-        if (rc == 0)
-            rc = read_block(v, volume, block, record, err);
-    }
+    rc = read_fresh(v, volume, record, &why);
     if (rc != 0) {
+        if (err)
+            *err = why;
         record_cache_put(record);
         return rc;
     }
@@ -321,29 +255,17 @@ int view_volumes_read(struct volumes *v, const char *barcode, uint64_t block, si
     return volume_read(v, volume, block, size, out, err);
 }
 
-/* ---- facts ----------------------------------------------------------------------------------- */
-
-bool view_volumes_known(struct volumes *v, uint64_t volume, uint64_t block, const char *uuid)
+bool view_volumes_renew(struct volumes *v, const char *barcode)
 {
-    CLEANUP_UNLOCK(&v->lock);
+    struct volume *volume = barcode_good(barcode) ? volume_get(v, barcode) : NULL;
 
-    for (size_t i = 0; i < FACTS_SIZE; i++) {
-        const struct fact *fact = &v->facts[i];
-
-        if (fact->volume == volume && fact->block == block && strcmp(fact->uuid, uuid) == 0)
-            return true;
-    }
-    return false;
-}
-
-void view_volumes_learn(struct volumes *v, uint64_t volume, uint64_t block, const char *uuid)
-{
-    CLEANUP_UNLOCK(&v->lock);
-    struct fact *fact = &v->facts[v->facts_at++ % FACTS_SIZE];
-
-    fact->volume = volume;
-    fact->block = block;
-    snprintf(fact->uuid, sizeof(fact->uuid), "%s", uuid);
+    if (!volume)
+        return false;
+    CLEANUP_UNLOCK(&volume->lock);
+    if (!volume->cartridge || !view_volume_changed(volume))
+        return false;
+    handle_close(v, volume);
+    return handle_open(v, volume, NULL) == 0;
 }
 
 /* ---- reading ahead --------------------------------------------------------------------------- */
@@ -413,6 +335,11 @@ static int start_reader(struct volumes *v, struct error *err)
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
+struct facts *view_volumes_facts(struct volumes *v)
+{
+    return v->facts;
+}
+
 int view_volumes_open(const char *library_root, struct volumes **out, struct error *err)
 {
     struct volumes *v = calloc(1, sizeof(*v));
@@ -427,6 +354,8 @@ int view_volumes_open(const char *library_root, struct volumes **out, struct err
         rc = error_errno(err, "Cannot open the library %s", library_root);
     else
         rc = record_cache_open(VOLUMES_CACHE_BYTES, &v->cache, err);
+    if (rc == 0)
+        rc = view_facts_open(&v->facts, err);
     if (rc == 0)
         rc = start_reader(v, err);
     if (rc != 0) {
@@ -459,8 +388,10 @@ void view_volumes_close(struct volumes *v)
         v->list = volume->next;
         handle_close(v, volume);
         pthread_mutex_destroy(&volume->lock);
+        free(volume->path);
         free(volume);
     }
+    view_facts_close(v->facts);
     record_cache_close(v->cache);
     pthread_cond_destroy(&v->wake);
     pthread_mutex_destroy(&v->lock);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "fuse/facts.h"
 #include "fuse/records.h"
 
 #define VOLUMES_OPEN_MAX    32
@@ -35,14 +36,15 @@ void view_volumes_close(struct volumes *v); /* NULL is allowed */
 int view_volumes_read(struct volumes *v, const char *barcode, uint64_t block, size_t size,
                       struct record **out, struct error *err);
 
+/* The cartridge was found to hold something else than was expected: if it has changed since the
+ * view looked at it last, look at it anew; true if so. */
+bool view_volumes_renew(struct volumes *v, const char *barcode);
+
 /* Read it soon, in the background, if it is not cached: a failure shows when it is really read. */
 void view_volumes_prefetch(struct volumes *v, const char *barcode, uint64_t block, size_t size);
 
-/* What was found out about what lies at a block (of which image it is), so that it need not be
- * found out for every file.  volume: record.volume, which is another one as soon as the cartridge
- * may have changed. */
-bool view_volumes_known(struct volumes *v, uint64_t volume, uint64_t block, const char *uuid);
-void view_volumes_learn(struct volumes *v, uint64_t volume, uint64_t block, const char *uuid);
+/* What is known about blocks, by record.volume. */
+struct facts *view_volumes_facts(struct volumes *v);
 
 /* Whether the cartridge is in the library's directory. */
 bool view_volumes_online(struct volumes *v, const char *barcode);
