@@ -251,7 +251,7 @@ static void test_cdb_rules(void)
     rig_load(0);
     rig_cdb(rig.a, DRIVE, "02 00 00 00 00 00", NULL, 0, 0);
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
-    rig_cdb(rig.a, DRIVE, "93 00 00 00 00 00 00 00 08 00", NULL, 0, 8);
+    rig_cdb(rig.a, DRIVE, "52 00 00 00 00 00 00 00 08 00", NULL, 0, 8);
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
     rig_cdb(rig.a, DRIVE, "83 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", NULL, 0, 0);
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);

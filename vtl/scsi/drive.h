@@ -101,6 +101,8 @@ uint16_t drive_not_ready(const struct drive *d); /* additional sense code; 0: it
 void cmd_read_block_limits(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_read(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_write(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_read_reverse(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_verify(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_erase(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_rewind(struct scsi_lu *lu, struct scsi_task *task);

@@ -6,43 +6,7 @@
  * for less what was done: blocks if FIXED, else bytes; hosts compute positions from it.
  */
 #include "common/log.h"
-#include "vtl/scsi/drive.h"
-
-enum { BIT_FIXED = 0x01, BIT_SILI = 0x02 };
-
-/* One READ or WRITE as its CDB asks. */
-struct transfer {
-    bool fixed, sili;
-    uint32_t count; /* blocks if fixed, else 1, or 0 for an empty transfer */
-    uint32_t size;  /* of a block */
-};
-
-/* False, with the status set, if the CDB makes no sense with the present block length. */
-static bool transfer_decode(struct scsi_lu *lu, struct scsi_task *task, struct transfer *t)
-{
-    uint32_t length = get_be24(task->cdb + 2);
-
-    t->fixed = task->cdb[1] & BIT_FIXED;
-    t->sili = task->cdb[0] == 0x08 && (task->cdb[1] & BIT_SILI);
-    if (t->fixed && (lu->block_length == 0 || t->sili)) {
-        task_bad_cdb(lu, task, 1, t->sili ? 1 : 0);
-        return false;
-    }
-    t->count = t->fixed ? length : length != 0;
-    t->size = t->fixed ? lu->block_length : length;
-    if ((uint64_t)t->count * t->size > CARTRIDGE_BLOCK_MAX + 1u) {
-        task_bad_cdb(lu, task, 2,
-                     7); /* more than any transport's buffer: scsi_cdb_transfer_bound() */
-        return false;
-    }
-    return true;
-}
-
-/* What is left of the transfer after done blocks, in the unit of INFORMATION. */
-static int64_t transfer_residual(const struct transfer *t, uint32_t done)
-{
-    return t->fixed ? (int64_t)t->count - done : done ? 0 : t->size;
-}
+#include "vtl/scsi/drive_transfer.h"
 
 void drive_error(struct scsi_lu *lu, struct scsi_task *task, int rc, const struct error *err,
                  int64_t residual)
@@ -74,58 +38,20 @@ void drive_error(struct scsi_lu *lu, struct scsi_task *task, int rc, const struc
 
 /* ---- READ ------------------------------------------------------------------------------------ */
 
-static void read_failed(struct scsi_lu *lu, struct scsi_task *task, int rc, struct error *err,
-                        int64_t residual)
-{
-    if (rc == -ERR_CORRUPT || rc == -ERR_IO) {
-        lu->drive->counters.read_errors++;
-        alert_raise(lu, 5);
-    }
-    drive_error(lu, task, rc, err, residual);
-}
-
-static void incorrect_length(struct scsi_lu *lu, struct scsi_task *task, int64_t residual)
-{
-    task_check(lu, task,
-               &(struct sense){.key = KEY_NO_SENSE,
-                               .code = ASC_NONE,
-                               .ili = true,
-                               .valid = true,
-                               .information = residual});
-}
-
-/* A block's len bytes were read to offset `at` of a transfer that has room for size there. */
-static void read_account(struct scsi_lu *lu, struct scsi_task *task, size_t at, uint32_t moved)
-{
-    task->in_want = at + moved;
-    task->in_len = task->in_want < task->in_size ? (size_t)task->in_want : task->in_size;
-    lu->drive->counters.bytes_read += moved;
-    lu->drive->total_read += moved;
-}
-
-/* Where a block goes for which the transport has no room (left). */
-static uint8_t *read_target(struct scsi_task *task, size_t at)
-{
-    static uint8_t nowhere[1];
-
-    return at < task->in_size ? task->in + at : nowhere;
-}
-
 /* FIXED=0: one block, whatever its length. */
 static void read_variable(struct scsi_lu *lu, struct scsi_task *task, const struct transfer *t)
 {
     size_t room = t->size < task->in_size ? t->size : task->in_size;
     struct error err = ERROR_INIT;
     uint32_t len = 0;
-    int rc = cartridge_read(lu->drive->cartridge, read_target(task, 0), room, &len, &err);
+    int rc = cartridge_read(lu->drive->cartridge, transfer_target(task, 0), room, &len, &err);
 
     if (rc != 0 && rc != -ERR_LENGTH) {
         read_failed(lu, task, rc, &err, t->size);
         return;
     }
-    read_account(lu, task, 0, len < t->size ? len : t->size);
-    /* SSC-5 6.4: SILI hides a short block; a long one only if no block length is set. */
-    if ((len < t->size && !t->sili) || (len > t->size && (!t->sili || lu->block_length != 0)))
+    transfer_account(lu, task, 0, len < t->size ? len : t->size);
+    if (transfer_is_odd(lu, t, len))
         incorrect_length(lu, task, (int64_t)t->size - len);
 }
 
@@ -138,7 +64,7 @@ static void read_fixed(struct scsi_lu *lu, struct scsi_task *task, const struct 
         size_t room = left < t->size ? left : t->size;
         struct error err = ERROR_INIT;
         uint32_t len = 0;
-        int rc = cartridge_read(lu->drive->cartridge, read_target(task, at), room, &len, &err);
+        int rc = cartridge_read(lu->drive->cartridge, transfer_target(task, at), room, &len, &err);
 
         if (rc != 0 && rc != -ERR_LENGTH) {
             read_failed(lu, task, rc, &err, transfer_residual(t, done));
@@ -148,7 +74,7 @@ static void read_fixed(struct scsi_lu *lu, struct scsi_task *task, const struct 
             incorrect_length(lu, task, transfer_residual(t, done));
             return;
         }
-        read_account(lu, task, at, len);
+        transfer_account(lu, task, at, len);
     }
 }
 
@@ -156,7 +82,7 @@ void cmd_read(struct scsi_lu *lu, struct scsi_task *task)
 {
     struct transfer t;
 
-    if (!transfer_decode(lu, task, &t) || t.count == 0)
+    if (!transfer_decode(lu, task, &t) || !transfer_locate(lu, task) || t.count == 0)
         return;
     if (t.fixed)
         read_fixed(lu, task, &t);
@@ -284,10 +210,10 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
         return;
     task->out_want = (uint64_t)t.count * t.size;
     if (task->out_len < task->out_want) { /* half a block is worse than none */
-        task_bad_cdb(lu, task, 2, 7);
+        task_bad_cdb(lu, task, t.length_at, 7);
         return;
     }
-    if (t.count == 0 || !drive_may_write(lu, task))
+    if (!transfer_locate(lu, task) || t.count == 0 || !drive_may_write(lu, task))
         return;
     first = drive_address(d);
     for (uint32_t done = 0; done < t.count; done++) {
@@ -319,16 +245,19 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
 /* IMMED=0 synchronises, with no filemarks too (SSC-5 6.9). */
 void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
 {
-    uint32_t count = get_be24(task->cdb + 2);
+    uint32_t count = get_be24(task->cdb + (cdb_is_explicit(task->cdb) ? 12 : 2));
     bool immed = task->cdb[1] & 0x01, early_warning = false;
-    uint64_t first = drive_address(lu->drive);
     struct error err = ERROR_INIT;
+    uint64_t first;
     int rc;
 
     if (immed && !lu->buffered) {
         task_bad_cdb(lu, task, 1, 0);
         return;
     }
+    if (!transfer_locate(lu, task))
+        return;
+    first = drive_address(lu->drive);
     if (count != 0) {
         if (!drive_may_write(lu, task))
             return;
@@ -352,7 +281,7 @@ void cmd_erase(struct scsi_lu *lu, struct scsi_task *task)
     struct error err = ERROR_INIT;
     int rc;
 
-    if (!drive_may_write(lu, task))
+    if (!transfer_locate(lu, task) || !drive_may_write(lu, task))
         return;
     rc = cartridge_erase(lu->drive->cartridge, &err);
     if (rc != 0)

@@ -202,6 +202,9 @@ void lu_submit(struct scsi_lu *lu, struct scsi_task *task);
 unsigned lu_abort(struct scsi_lu *lu, bool (*match)(const struct scsi_task *task, const void *ctx),
                   const void *ctx);
 
+/* Whether somebody waits for the running task to end: for handlers that may take long. */
+bool lu_aborted(struct scsi_lu *lu, const struct scsi_task *task);
+
 /* The unit of a LUN as on the wire (SAM-6 4.7), or NULL. */
 struct scsi_lu *target_lu(struct scsi_target *target, const uint8_t lun[8]);
 

@@ -72,7 +72,7 @@ static bool lu_next(struct scsi_lu *lu, struct scsi_task **task)
     return true;
 }
 
-static bool lu_aborted(struct scsi_lu *lu, const struct scsi_task *task)
+bool lu_aborted(struct scsi_lu *lu, const struct scsi_task *task)
 {
     CLEANUP_UNLOCK(&lu->lock);
 

@@ -25,6 +25,7 @@ enum sense_key { /* SPC-5 table 48 */
                  KEY_BLANK_CHECK = 0x8,
                  KEY_ABORTED_COMMAND = 0xb,
                  KEY_VOLUME_OVERFLOW = 0xd,
+                 KEY_MISCOMPARE = 0xe,
 };
 
 enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
@@ -38,6 +39,7 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_WRITE_ERROR = 0x0c00,
                   ASC_READ_ERROR = 0x1100,
                   ASC_LIST_LENGTH_ERROR = 0x1a00,
+                  ASC_MISCOMPARE = 0x1d00,
                   ASC_INVALID_OPCODE = 0x2000,
                   ASC_INVALID_ELEMENT = 0x2101,
                   ASC_INVALID_FIELD_IN_CDB = 0x2400,

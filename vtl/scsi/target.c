@@ -222,14 +222,29 @@ static const struct transfer_field {
     uint8_t opcode, offset, width;
     uint32_t max;
 } transfer_fields[] = {
-    {0x03, 4, 1, 65536},    {0x05, 0, 0, 32},    {0x08, 2, 3, 1u << 24}, {0x0a, 2, 3, 1u << 24},
-    {0x12, 3, 2, 65536},    {0x15, 4, 1, 65536}, {0x1a, 4, 1, 65536},    {0x1d, 3, 2, 65536},
-    {0x16, 3, 2, 65536},    {0x34, 0, 0, 64},    {0x3c, 6, 3, 65536},    {0x44, 7, 2, 65536},
-    {0x4c, 7, 2, 65536},    {0x4d, 7, 2, 65536}, {0x55, 7, 2, 65536},    {0x56, 7, 2, 65536},
-    {0x5a, 7, 2, 65536},    {0x5e, 7, 2, 65536}, {0x5f, 5, 4, 65536},    {0x8c, 10, 4, 65536},
-    {0x8d, 10, 4, 65536},   {0xa0, 6, 4, 65536}, {0xa3, 6, 4, 65536},    {0xa4, 6, 4, 65536},
+    {0x03, 4, 1, 65536},     {0x05, 0, 0, 32},        {0x08, 2, 3, 1u << 24},
+    {0x0a, 2, 3, 1u << 24},  {0x0f, 2, 3, 1u << 24},  {0x13, 2, 3, 1u << 24},
+    {0x81, 12, 3, 1u << 24}, {0x88, 12, 3, 1u << 24}, {0x8a, 12, 3, 1u << 24},
+    {0x8f, 12, 3, 1u << 24}, {0x12, 3, 2, 65536},     {0x15, 4, 1, 65536},
+    {0x1a, 4, 1, 65536},     {0x1d, 3, 2, 65536},     {0x16, 3, 2, 65536},
+    {0x34, 0, 0, 64},        {0x3c, 6, 3, 65536},     {0x44, 7, 2, 65536},
+    {0x4c, 7, 2, 65536},     {0x4d, 7, 2, 65536},     {0x55, 7, 2, 65536},
+    {0x56, 7, 2, 65536},     {0x5a, 7, 2, 65536},     {0x5e, 7, 2, 65536},
+    {0x5f, 5, 4, 65536},     {0x8c, 10, 4, 65536},    {0x8d, 10, 4, 65536},
+    {0xa0, 6, 4, 65536},     {0xa3, 6, 4, 65536},     {0xa4, 6, 4, 65536},
     {0xb8, 7, 3, 1u << 24},
 };
+
+static bool is_verify(uint8_t opcode)
+{
+    return opcode == 0x13 || opcode == 0x8f;
+}
+
+/* Byte 1 bit 0 is FIXED. */
+static bool moves_blocks(const struct transfer_field *f)
+{
+    return f->max == 1u << 24 && f->opcode != 0xb8;
+}
 
 size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len)
 {
@@ -239,9 +254,10 @@ size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len)
 
         if (cdb_len == 0 || f->opcode != cdb[0])
             continue;
+        if (is_verify(cdb[0]) && !(cdb_len > 1 && (cdb[1] & 2)))
+            return 0; /* without BYTCMP */
         /* Fixed blocks: the length is in blocks of a size that only the drive knows. */
-        if (f->width == 0 || f->opcode == 0x34 ||
-            ((cdb[0] == 0x08 || cdb[0] == 0x0a) && cdb_len > 1 && (cdb[1] & 1)))
+        if (f->width == 0 || f->opcode == 0x34 || (moves_blocks(f) && cdb_len > 1 && (cdb[1] & 1)))
             return f->max;
         for (unsigned b = 0; b < f->width; b++)
             bytes = bytes << 8 | (f->offset + b < cdb_len ? cdb[f->offset + b] : 0);
