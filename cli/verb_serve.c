@@ -74,6 +74,8 @@ static int daemon_up(struct daemon *d, struct error *err)
     rc = library_open(d->root, &geometry, &d->control.library, err);
     if (!rc)
         rc = scsi_target_create(d->control.library, &d->control.target, err);
+    if (!rc && d->config->test_disk)
+        rc = scsi_target_add_disk(d->control.target, d->config->test_disk, err);
     if (!rc)
         rc = iscsid_create(d->control.target, &options, &d->control.iscsid, err);
     if (!rc)
@@ -141,6 +143,9 @@ static int daemon_ready(struct daemon *d, struct error *err)
         d->ready_fd = -1;
         log_info("serving the library %s", d->root);
     }
+    if (d->config->test_disk)
+        log_info("LUN %u is a test disk of %u MiB in memory: what is on it is lost at the end",
+                 scsi_target_lun_count(d->control.target) - 1, d->config->test_disk);
     notify_systemd("READY=1");
     return rc;
 }

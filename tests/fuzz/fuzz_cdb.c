@@ -81,6 +81,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     make_cartridge("FUZ000L8", LIBRARY_ADDRESS_DRIVE);
     make_cartridge("FUZ001L8", LIBRARY_ADDRESS_SLOT);
     REQUIRE(scsi_target_create(library, &target, NULL) == 0);
+    REQUIRE(scsi_target_add_disk(target, 1, NULL) == 0);
     for (int i = 0; i < 2; i++)
         REQUIRE(scsi_nexus_create(target, "fuzz", &nexus[i], NULL) == 0);
     atexit(remove_library);
@@ -161,7 +162,7 @@ static void start(void)
         scsi_target_move(target, e.address, LIBRARY_ADDRESS_DRIVE, NULL);
     }
     for (unsigned i = 0; i < 3; i++) {
-        for (unsigned l = 0; l < 3; l++) {
+        for (unsigned l = 0; l < scsi_target_lun_count(target); l++) {
             run(nexus[0], l, tur, 6, NULL, 0, 0);
             run(nexus[1], l, tur, 6, NULL, 0, 0);
         }
@@ -178,15 +179,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     start();
     while (size >= 4 && commands++ < 64) {
-        unsigned lun = data[0] & 3, which = data[0] >> 2 & 1;
+        unsigned lun = data[0] & 3 /* 3: the disk */, which = data[0] >> 2 & 1;
         size_t in_size = (size_t)(data[0] >> 3) * 33, cdb_len = data[1] % 20;
         size_t out_len = get_le16(data + 2) % 4096;
+        bool absent = lun == 3 && (data[3] & 0x80);
 
         data += 4;
         size -= 4;
         cdb_len = cdb_len < size ? cdb_len : size;
         out_len = out_len < size - cdb_len ? out_len : size - cdb_len;
-        run(nexus[which], lun == 3 ? 77 : lun, data, cdb_len, data + cdb_len, out_len, in_size);
+        run(nexus[which], absent ? 77 : lun, data, cdb_len, data + cdb_len, out_len, in_size);
         data += cdb_len + out_len;
         size -= cdb_len + out_len;
     }

@@ -241,8 +241,11 @@ static void execute(struct fake_lun *l, struct scsi_task *t)
     }
 }
 
-size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len)
+size_t scsi_target_transfer_bound(struct scsi_target *target, const uint8_t lun[8],
+                                  const uint8_t *cdb, size_t cdb_len)
 {
+    (void)target;
+    (void)lun;
     uint64_t lba;
     uint32_t count;
 

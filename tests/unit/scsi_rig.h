@@ -13,6 +13,7 @@
 #define CHANGER     0
 #define DRIVE       1 /* LUN of drive 0 */
 #define SECOND      2
+#define DISK        3
 #define SLOT(n)     (LIBRARY_ADDRESS_SLOT + (n))
 #define DRIVE_AT(n) (LIBRARY_ADDRESS_DRIVE + (n))
 #define IE(n)       (LIBRARY_ADDRESS_IMPORT_EXPORT + (n))
@@ -22,6 +23,7 @@ struct rig {
     struct library *library;
     struct scsi_target *target;
     struct scsi_nexus *a, *b;
+    unsigned disk_mib; /* set before rig_start(): a test disk, LUN 3; 0: none */
 };
 extern struct rig rig;
 

@@ -173,8 +173,11 @@ enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_
     return SCSI_TMF_NO_TASK;
 }
 
-size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len)
+size_t scsi_target_transfer_bound(struct scsi_target *target, const uint8_t lun[8],
+                                  const uint8_t *cdb, size_t cdb_len)
 {
+    (void)target;
+    (void)lun;
     (void)cdb;
     (void)cdb_len;
     return 16u * 1024 * 1024;

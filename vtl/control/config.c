@@ -92,6 +92,8 @@ static const struct config_key keys[] = {
      AT(slots)},
     {"library", "import_export", CONFIG_NUMBER, 0, LIBRARY_IMPORT_EXPORT_MAX, "1",
      "number of import/export elements", NULL, AT(import_export)},
+    {"library", "test_disk", CONFIG_NUMBER, 0, SCSI_DISK_MIB_MAX, "0",
+     "MiB of a disk in memory behind the drives, for test tools; 0: none", NULL, AT(test_disk)},
     {"iscsi", "target", CONFIG_TEXT, 5, ISCSI_NAME_MAX, NULL, "name of the iSCSI target",
      iscsi_name_refusal, AT(target)},
     {"iscsi", "portals", CONFIG_LIST, 1, ISCSI_PORTALS_MAX, "127.0.0.1:3260",

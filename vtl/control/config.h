@@ -45,6 +45,7 @@ struct config {
     char name[CONFIG_TEXT_MAX];
     char serial[CONFIG_TEXT_MAX];
     unsigned drives, slots, import_export;
+    unsigned test_disk; /* MiB; 0: none */
 
     /* [iscsi] */
     char target[CONFIG_TEXT_MAX];

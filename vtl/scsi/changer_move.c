@@ -12,7 +12,7 @@ static struct scsi_lu *drive_at(struct scsi_target *target, uint16_t address)
 {
     unsigned number = address - LIBRARY_ADDRESS_DRIVE;
 
-    if (address < LIBRARY_ADDRESS_DRIVE || number + 1 >= target->lu_count)
+    if (address < LIBRARY_ADDRESS_DRIVE || number >= library_geometry(target->library)->drives)
         return NULL;
     return &target->lus[number + 1];
 }

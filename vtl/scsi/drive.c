@@ -228,7 +228,7 @@ int scsi_target_drive_state(struct scsi_target *target, unsigned drive,
 {
     struct scsi_lu *lu;
 
-    if (drive + 1 >= target->lu_count)
+    if (drive >= library_geometry(target->library)->drives)
         return error_set(err, ERR_NOT_FOUND, "There is no drive %u", drive);
     lu = &target->lus[drive + 1];
     if (pthread_mutex_trylock(&lu->device) == 0) { /* else a command runs: as of the last one */

@@ -8,10 +8,10 @@ enum { NO_DEVICE = 0x7f /* peripheral qualifier 3, type 1Fh */ };
 static void standard_inquiry(struct reply *r, uint8_t type, const struct personality *p)
 {
     reply_u8(r, type);
-    reply_u8(r, 0x80); /* removable medium */
-    reply_u8(r, 0x06); /* SPC-4 */
-    reply_u8(r, 0x12); /* HISUP, response data format 2 */
-    reply_u8(r, 0);    /* additional length, below */
+    reply_u8(r, p->fixed ? 0 : 0x80); /* removable medium */
+    reply_u8(r, 0x06);                /* SPC-4 */
+    reply_u8(r, 0x12);                /* HISUP, response data format 2 */
+    reply_u8(r, 0);                   /* additional length, below */
     reply_u8(r, 0);
     reply_u8(r, 0);
     reply_u8(r, 0x02); /* CMDQUE */

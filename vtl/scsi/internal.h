@@ -33,6 +33,7 @@
 struct scsi_lu;
 struct drive;
 struct changer;
+struct disk;
 
 /* ---- opcodes --------------------------------------------------------------------------------- */
 
@@ -93,6 +94,7 @@ struct vpd_page {
 /* What a unit says it is: exactly what a supported model says, for software that looks it up. */
 struct personality {
     uint8_t type; /* PERIPHERAL DEVICE TYPE */
+    bool fixed;   /* the medium can't be removed */
     const char *vendor, *product, *revision;
     uint16_t versions[8]; /* VERSION DESCRIPTORs, 0 ends */
 };
@@ -144,8 +146,9 @@ struct scsi_lu {
     bool buffered;
     int64_t clock_offset_ms; /* SET TIMESTAMP: to be added to the machine's time */
     bool clock_set;
-    struct drive *drive; /* one of the two is set */
+    struct drive *drive; /* one of the three is set */
     struct changer *changer;
+    struct disk *disk;
 
     struct scsi_nexus *reserved_by; /* RESERVE(6/10); target->lock */
     struct persistent persistent;   /* target->lock */
@@ -280,6 +283,6 @@ void mode_reset(struct scsi_lu *lu);
 uint8_t *mode_page_values(struct scsi_lu *lu, uint8_t code, uint8_t subcode);
 bool lu_descriptor_sense(struct scsi_lu *lu);
 
-extern const struct lu_kind drive_kind, changer_kind;
+extern const struct lu_kind drive_kind, changer_kind, disk_kind;
 
 #endif

@@ -2,7 +2,9 @@
 /*
  * scsi.h - the SCSI target: tasks in; status, sense and data out.
  *
- * A target holds logical units: LUN 0 is the medium changer, LUN 1 .. n are the drives 0 .. n-1.
+ * A target holds logical units: LUN 0 is the medium changer, LUN 1 .. n are the drives 0 .. n-1,
+ * and LUN n+1 may be a disk in memory for test tools.
+ *
  * A transport (iSCSI, TCMU) makes a nexus per initiator session, fills a task and submits it; the
  * logical unit's own thread executes tasks in order and calls task->done.  Nothing here knows a
  * transport.
@@ -73,6 +75,11 @@ struct scsi_task {
  * caller's and must outlive it.  product/vendor strings etc. are the built-in LTO-8 personality. */
 int scsi_target_create(struct library *lib, struct scsi_target **out, struct error *err);
 
+/* Add a disk of mib MiB (1 .. SCSI_DISK_MIB_MAX) in memory behind the drives, for test tools; once,
+ * before the first nexus.  ERR_NO_MEMORY. */
+#define SCSI_DISK_MIB_MAX 64
+int scsi_target_add_disk(struct scsi_target *target, unsigned mib, struct error *err);
+
 /* Finish or abort what is queued, synchronise the drives, stop the threads and free.  All nexuses
  * must have been removed. */
 void scsi_target_destroy(struct scsi_target *target);
@@ -116,6 +123,10 @@ enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_
  * buffers before it allocates: never more than CARTRIDGE_BLOCK_MAX rounded up for tape data and
  * READ ELEMENT STATUS, 64 KiB for other parameter data, 0 for an opcode that moves none. */
 size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len);
+
+/* The same for a logical unit: a disk counts in blocks what a tape counts in bytes. */
+size_t scsi_target_transfer_bound(struct scsi_target *target, const uint8_t lun[8],
+                                  const uint8_t *cdb, size_t cdb_len);
 
 /* ---- what the daemon and its operator see and do ------------------------------------------------
  */

@@ -41,6 +41,7 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_LIST_LENGTH_ERROR = 0x1a00,
                   ASC_MISCOMPARE = 0x1d00,
                   ASC_INVALID_OPCODE = 0x2000,
+                  ASC_LBA_OUT_OF_RANGE = 0x2100,
                   ASC_INVALID_ELEMENT = 0x2101,
                   ASC_INVALID_FIELD_IN_CDB = 0x2400,
                   ASC_NO_LOGICAL_UNIT = 0x2500,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target.c - a target's logical units: making them, finding them by LUN, task management. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vtl/scsi/changer.h"
+#include "vtl/scsi/disk.h"
 #include "vtl/scsi/drive.h"
 #include "vtl/scsi/internal.h"
 
@@ -28,7 +30,7 @@ static uint64_t naa_of(const char *kind, const char *serial)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static int lu_init(struct scsi_target *target, unsigned lun, struct error *err)
+static void lu_init(struct scsi_target *target, unsigned lun, const struct lu_kind *kind)
 {
     struct scsi_lu *lu = &target->lus[lun];
     const char *serial = library_geometry(target->library)->serial;
@@ -36,7 +38,7 @@ static int lu_init(struct scsi_target *target, unsigned lun, struct error *err)
 
     lu->target = target;
     lu->lun = lun;
-    lu->kind = lun == 0 ? &changer_kind : &drive_kind;
+    lu->kind = kind;
     if (lun == 0)
         snprintf(lu->serial, sizeof(lu->serial), "%.10s", serial);
     else
@@ -51,7 +53,6 @@ static int lu_init(struct scsi_target *target, unsigned lun, struct error *err)
     pthread_cond_init(&lu->finished, NULL);
     pthread_condattr_destroy(&monotonic);
     mode_reset(lu);
-    return lun == 0 ? changer_create(lu, err) : drive_create(lu, err);
 }
 
 static void lu_free(struct scsi_lu *lu)
@@ -61,10 +62,17 @@ static void lu_free(struct scsi_lu *lu)
     registrations_free(&lu->persistent);
     changer_destroy(lu);
     drive_destroy(lu);
+    disk_destroy(lu);
     pthread_cond_destroy(&lu->wake);
     pthread_cond_destroy(&lu->finished);
     pthread_mutex_destroy(&lu->lock);
     pthread_mutex_destroy(&lu->device);
+}
+
+static int lu_create(struct scsi_target *target, unsigned lun, struct error *err)
+{
+    lu_init(target, lun, lun == 0 ? &changer_kind : &drive_kind);
+    return lun == 0 ? changer_create(&target->lus[0], err) : drive_create(&target->lus[lun], err);
 }
 
 int scsi_target_create(struct library *lib, struct scsi_target **out, struct error *err)
@@ -73,7 +81,7 @@ int scsi_target_create(struct library *lib, struct scsi_target **out, struct err
     struct scsi_target *target = calloc(1, sizeof(*target));
     int rc = 0;
 
-    if (!target || !(target->lus = calloc(count, sizeof(*target->lus)))) {
+    if (!target || !(target->lus = calloc(count + 1, sizeof(*target->lus)))) {
         free(target);
         return error_set(err, ERR_NO_MEMORY, "There is no memory for %u logical units", count);
     }
@@ -82,7 +90,7 @@ int scsi_target_create(struct library *lib, struct scsi_target **out, struct err
     target->port_naa = naa_of("port", library_geometry(lib)->serial);
     pthread_mutex_init(&target->lock, NULL);
     for (unsigned i = 0; rc == 0 && i < count; i++)
-        rc = lu_init(target, i, err);
+        rc = lu_create(target, i, err);
     for (unsigned i = 0; rc == 0 && i < count; i++)
         rc = lu_start(&target->lus[i], err);
     if (rc != 0) {
@@ -91,6 +99,24 @@ int scsi_target_create(struct library *lib, struct scsi_target **out, struct err
     }
     *out = target;
     return 0;
+}
+
+int scsi_target_add_disk(struct scsi_target *target, unsigned mib, struct error *err)
+{
+    struct scsi_lu *lu = &target->lus[target->lu_count];
+    int rc;
+
+    assert(mib >= 1 && mib <= SCSI_DISK_MIB_MAX);
+    assert(!target->nexuses && !lu->target);
+    lu_init(target, target->lu_count, &disk_kind);
+    rc = disk_create(lu, mib, err);
+    if (rc == 0)
+        rc = lu_start(lu, err);
+    if (rc == 0)
+        target->lu_count++;
+    else
+        lu_free(lu);
+    return rc;
 }
 
 void scsi_target_destroy(struct scsi_target *target)
@@ -264,4 +290,15 @@ size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len)
         return bytes < f->max ? bytes : f->max;
     }
     return 0;
+}
+
+size_t scsi_target_transfer_bound(struct scsi_target *target, const uint8_t lun[8],
+                                  const uint8_t *cdb, size_t cdb_len)
+{
+    const struct scsi_lu *lu = target_lu(target, lun);
+    size_t bound;
+
+    if (lu && lu->disk && cdb_len >= 16 && disk_transfer_bound(cdb, &bound))
+        return bound;
+    return scsi_cdb_transfer_bound(cdb, cdb_len);
 }
