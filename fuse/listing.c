@@ -188,13 +188,30 @@ static void list_tree(struct listing *list)
     }
 }
 
+/* From the beginning, after rewinddir(3) too, the directory is as it is now. */
+static int renew(struct listing *list)
+{
+    struct tree **tree = &list->directory->vi.tree, *present;
+    struct error err = ERROR_INIT;
+    int rc = view_tree_get(view_of(list->req)->trees, &present, &err);
+
+    if (rc != 0)
+        return view_errno(rc, &err);
+    view_tree_put(*tree);
+    *tree = present;
+    return 0;
+}
+
 /* Fill list->buf from offset on; 0 or an errno. */
 static int fill_listing(struct listing *list, off_t offset)
 {
     CLEANUP_UNLOCK(&list->directory->lock);
+    int error = offset == 0 && !node_in_image(list->node) ? renew(list) : 0;
 
     if (offset < 0)
         return EINVAL;
+    if (error != 0)
+        return error;
     list->from = offset > 2 ? (uint64_t)offset - 2 : 0;
     if (!list_dots(list, offset))
         return 0;

@@ -11,8 +11,14 @@
  *   view_tool erase DIR                      end the data of a cartridge at its beginning
  *   view_tool pread FILE OTHER SEED          the same bytes at 2000 random places of both files
  *   view_tool holes FILE                     where data begins and ends, as lseek(2) says
+ *   view_tool images ROOT FIRST COUNT        images in the catalog, each of one file, one a minute
+ *                                            (counted from the 14th of November 2023; 2^32-1: -1),
+ *                                            on ten cartridges in turn that are not there
+ *   view_tool list DIR COMMAND               names in a directory; when it has read some of them it
+ *                                            runs the command, and at the end reads all again
  *   view_tool check CATALOG                  catalog_check()
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -202,6 +208,93 @@ static int holes(char **args, struct error *err)
     return errno == ENXIO ? 0 : error_errno(err, "Cannot seek in %s", args[0]);
 }
 
+/* An image of a root with a file in it. */
+static int image_index(struct catalog_writer *w, struct error *err)
+{
+    const struct catalog_inode root = {.ino = 2, .mode = S_IFDIR | 0755, .nlink = 2};
+    const struct catalog_inode file = {.ino = 3, .mode = S_IFREG | 0644, .nlink = 1, .size = 5};
+    int rc = catalog_writer_entry(w, 2, "file", 4, 3, err);
+
+    if (rc == 0)
+        rc = catalog_writer_inode(w, &root, err);
+    if (rc == 0)
+        rc = catalog_writer_inode(w, &file, err);
+    return rc;
+}
+
+static int image_add(struct catalog *cat, unsigned number, struct error *err)
+{
+    struct catalog_image image = {.host = "host",
+                                  .path = "/srv",
+                                  .label = "none",
+                                  .date_ns =
+                                      (1700000000 + (int64_t)(int32_t)number * 60) * 1000000000,
+                                  .blocking = 16,
+                                  .files = 1,
+                                  .directories = 1,
+                                  .stream_blocks = 16,
+                                  .state = CATALOG_COMPLETE};
+    struct catalog_part part = {.volume = 1, .first_block = number * 2, .stream_blocks = 16};
+    struct catalog_writer *w = NULL;
+    int rc;
+
+    image.ended_ns = image.date_ns;
+    snprintf(image.uuid, sizeof(image.uuid), "%08x-0000-4000-8000-000000000000", number);
+    snprintf(part.barcode, sizeof(part.barcode), "MANY%02uL8", number % 10);
+    rc = catalog_writer_begin(cat, image.uuid, &w, err);
+    if (rc == 0)
+        rc = image_index(w, err);
+    if (rc == 0)
+        return catalog_writer_commit(w, &image, &part, 1, err);
+    catalog_writer_abort(w);
+    return rc;
+}
+
+static int images(char **args, struct error *err)
+{
+    unsigned first = (unsigned)strtoul(args[1], NULL, 10), count;
+    struct catalog *cat = NULL;
+    char dir[4096];
+    int rc;
+
+    count = (unsigned)strtoul(args[2], NULL, 10);
+    snprintf(dir, sizeof(dir), "%s/catalog", args[0]);
+    rc = catalog_open(dir, true, &cat, err);
+    for (unsigned i = 0; rc == 0 && i < count; i++)
+        rc = image_add(cat, first + i, err);
+    catalog_close(cat);
+    return rc;
+}
+
+static void list_names(DIR *dir, int count)
+{
+    struct dirent *entry;
+
+    while (count-- != 0 && (entry = readdir(dir)))
+        if (entry->d_name[0] != '.')
+            puts(entry->d_name);
+}
+
+static int list(char **args, struct error *err)
+{
+    DIR *dir = opendir(args[0]);
+
+    if (!dir)
+        return error_errno(err, "Cannot open %s", args[0]);
+    list_names(dir, 4);
+    fflush(stdout);
+    if (system(args[1]) != 0) {
+        closedir(dir);
+        return error_set(err, ERR_STATE, "%s failed", args[1]);
+    }
+    list_names(dir, -1);
+    puts("again");
+    rewinddir(dir);
+    list_names(dir, -1);
+    closedir(dir);
+    return 0;
+}
+
 static int check(char **args, struct error *err)
 {
     struct catalog *cat = NULL;
@@ -221,6 +314,7 @@ static const struct {
     {"create", 3, create},      {"append", 3, append}, {"mount", 2, mount_view},
     {"daemon", 2, daemon_view}, {"hold", 1, hold},     {"erase", 1, erase},
     {"pread", 3, pread_files},  {"check", 1, check},   {"holes", 1, holes},
+    {"images", 3, images},      {"list", 2, list},
 };
 
 int main(int argc, char **argv)
