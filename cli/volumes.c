@@ -96,9 +96,9 @@ static int candidates_find(struct robot *r, struct catalog *catalog, bool blank_
 static int none_left(const struct robot *r, bool blank_only, struct error *err)
 {
     return error_set(err, ERR_OPERATOR,
-                     "no cartridge %s%s is left that is blank%s; add one with 'capstan cartridge"
+                     "no cartridge%s%s is left that is blank%s; add one with 'capstan cartridge"
                      " create BARCODE'",
-                     r->options.pool ? "of the pool " : "", r->options.pool ? r->options.pool : "",
+                     r->options.pool ? " of the pool " : "", r->options.pool ? r->options.pool : "",
                      blank_only ? "" : " or has room");
 }
 

@@ -141,7 +141,7 @@ void stream_directory_free(struct stream_directory *d)
 /* ---- reading -----------------------------------------------------------------------------------
  */
 
-/* Take the entry at c->at apart; false if it breaks a rule of the format. */
+/* Take the entry at c->at apart; false if its d_reclen breaks a rule of the format. */
 static bool entry_at(struct stream_entry_cursor *c, struct stream_entry *entry, size_t *reclen)
 {
     const uint8_t *e = c->data + c->at;
@@ -157,8 +157,7 @@ static bool entry_at(struct stream_entry_cursor *c, struct stream_entry *entry, 
     if (c->old_format)
         entry->name_len = c->big_endian ? get_be16(e + 6) : get_le16(e + 6);
     entry->name = e + ENTRY_HEADER;
-    return *reclen >= ENTRY_HEADER && *reclen % 4 == 0 && *reclen <= limit &&
-           (entry->ino == 0 || entry->name_len <= *reclen - ENTRY_HEADER);
+    return *reclen >= ENTRY_HEADER && *reclen % 4 == 0 && *reclen <= limit;
 }
 
 bool stream_entry_next(struct stream_entry_cursor *c, struct stream_entry *entry)
@@ -172,8 +171,11 @@ bool stream_entry_next(struct stream_entry_cursor *c, struct stream_entry *entry
             continue;
         }
         c->at += reclen;
-        if (entry->ino)
+        if (entry->ino && entry->name_len <= reclen - ENTRY_HEADER)
             return true;
+        /* dump(8) writes a name of 255 bytes as an entry without a name: only that one is lost. */
+        if (entry->ino)
+            c->damaged = true;
     }
     return false;
 }

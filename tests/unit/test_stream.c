@@ -696,6 +696,24 @@ static void test_directory_data(void)
     stream_directory_free(&d);
 }
 
+/* dump(8) writes a name of 255 bytes as an entry of 8 bytes that says 255: the others are there. */
+static void test_directory_of_dump8(void)
+{
+    static const uint8_t data[DIRBLKSIZ] = {
+        3, 0, 0, 0, 12, 0, 8, 1,   'a', 0,   0, 0, /* a good one */
+        4, 0, 0, 0, 8,  0, 8, 255,                 /* the name that got lost */
+        5, 0, 0, 0, 12, 0, 8, 2,   'b', 'c', 0, 0, 6, 0, 0, 0, 480 & 255, 480 >> 8, 8, 1, 'd',
+    };
+    struct stream_entry_cursor c = {.data = data, .len = sizeof(data)};
+    struct stream_entry e;
+    uint32_t sum = 0;
+
+    while (stream_entry_next(&c, &e))
+        sum = sum * 10 + e.ino;
+    CU_ASSERT_EQUAL(sum, 356);
+    CU_ASSERT_TRUE(c.damaged);
+}
+
 static void test_acl_forms(void)
 {
     uint8_t disk[200], back[200];
@@ -824,6 +842,7 @@ static const struct check_test tests[] = {
     {"ufs2", test_ufs2},
     {"classic_owner", test_classic_owner},
     {"directory_data", test_directory_data},
+    {"directory_of_dump8", test_directory_of_dump8},
     {"acl_forms", test_acl_forms},
     {"xattr_places", test_xattr_places},
     {"too_many_xattrs", test_too_many_xattrs},
