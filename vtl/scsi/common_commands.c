@@ -42,32 +42,6 @@ void cmd_prevent_allow(struct scsi_lu *lu, struct scsi_task *task)
     task->nexus->lu[lu->lun].prevents = task->cdb[4] == 1;
 }
 
-/* SEND DIAGNOSTIC: the default self-test finds nothing wrong; pages are not taken. */
-void cmd_send_diagnostic(struct scsi_lu *lu, struct scsi_task *task)
-{
-    if (get_be16(task->cdb + 3) != 0)
-        task_bad_cdb(lu, task, 3, 7);
-    else if (task->cdb[1] >> 5 == 7 || task->cdb[1] >> 5 == 3)
-        task_bad_cdb(lu, task, 1, 7); /* reserved self-test codes */
-}
-
-/* READ BUFFER: the descriptor (mode 3) says there is no buffer, and so the data (mode 2) is empty;
- * mode 1Ch and the others are refused.  LTFS asks for it and must get an answer. */
-void cmd_read_buffer(struct scsi_lu *lu, struct scsi_task *task)
-{
-    uint32_t allocation = get_be24(task->cdb + 6);
-    struct reply r = task_reply(task, allocation);
-
-    if ((task->cdb[1] & 0x1f) == 3)
-        reply_zero(&r, 4);
-    else if ((task->cdb[1] & 0x1f) != 2)
-        task_bad_cdb(lu, task, 1, 4);
-    else if (get_be24(task->cdb + 3) != 0)
-        task_bad_cdb(lu, task, 3, 7);
-    if (task->status == SCSI_GOOD)
-        task_replied(task, &r, allocation);
-}
-
 void cmd_report_tmfs(struct scsi_lu *lu, struct scsi_task *task)
 {
     uint32_t allocation = get_be32(task->cdb + 6);

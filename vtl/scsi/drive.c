@@ -35,6 +35,8 @@ static const struct opcode drive_opcodes[] = {
     {0x19, NO_SA, 6, OP_MEDIUM | OP_SYNC, "ERASE(6)", {0x03}, LONG_ERASE, cmd_erase},
     {0x1a, NO_SA, 6, OP_PR_READ, "MODE SENSE(6)", {0x08, 0xff, 0xff, 0xff}, SHORT, cmd_mode_sense},
     {0x1b, NO_SA, 6, OP_SYNC, "LOAD UNLOAD", {0x01, 0, 0, 0x0f}, MOTION, cmd_load_unload},
+    {0x1c, NO_SA, 6, OP_PR_READ, "RECEIVE DIAGNOSTIC RESULTS", {0x01, 0xff, 0xff, 0xff}, SHORT,
+     cmd_receive_diagnostic},
     {0x1d, NO_SA, 6, OP_SYNC, "SEND DIAGNOSTIC", {0xf7, 0, 0xff, 0xff}, MOTION,
      cmd_send_diagnostic},
     {0x1e, NO_SA, 6, OP_FREE, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x03}, SHORT,
@@ -43,6 +45,8 @@ static const struct opcode drive_opcodes[] = {
      {0x07, 0, 0xff, 0xff, 0xff, 0xff, 0, 0xff}, MOTION, cmd_locate10},
     {0x34, NO_SA, 10, OP_MEDIUM | OP_PR_READ, "READ POSITION", {0x1f, 0, 0, 0, 0, 0, 0xff, 0xff},
      SHORT, cmd_read_position},
+    {0x3b, NO_SA, 10, 0, "WRITE BUFFER",
+     {0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_write_buffer},
     {0x3c, NO_SA, 10, OP_SHARED | OP_PR_READ, "READ BUFFER(10)",
      {0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_read_buffer},
     {0x44, NO_SA, 10, OP_FREE, "REPORT DENSITY SUPPORT", {0x03, 0, 0, 0, 0, 0, 0xff, 0xff},
@@ -100,6 +104,8 @@ static const struct opcode drive_opcodes[] = {
      {0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_timestamp},
     {0xa4, 0x0f, 12, 0, "SET TIMESTAMP", {0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT,
      cmd_set_timestamp},
+    {0xab, 0x01, 12, OP_MEDIUM | OP_FREE, "READ MEDIA SERIAL NUMBER",
+     {0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_media_serial},
     RESERVATION_OPCODES,
 };
 /* clang-format on */

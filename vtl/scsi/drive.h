@@ -31,10 +31,11 @@
 
 enum medium_state { MEDIUM_NONE, MEDIUM_READY, MEDIUM_HELD, MEDIUM_EJECTED, MEDIUM_FAILED };
 
-/* Since power on or LOG SELECT; what log pages 02h, 03h and 0Ch tell. */
+/* Since power on or LOG SELECT; what log pages 02h, 03h, 0Ch and 14h tell. */
 struct drive_counters {
     uint64_t bytes_written, bytes_read;
     uint64_t write_errors, read_errors;
+    uint64_t loads;
 };
 
 struct drive {
@@ -89,6 +90,10 @@ static inline void drive_positioned(struct drive *d)
     d->write_blocked = d->warned = false;
 }
 
+/* Whether the position is behind the programmable early warning (mode page 10h/01h), if one is
+ * set. */
+bool drive_beyond_pews(struct scsi_lu *lu, const struct cartridge_position *pos);
+
 /* Whether the host of the nexus must be told about lost blocks now. */
 bool drive_take_deferred(struct drive *d, const struct scsi_nexus *nexus, struct sense *s);
 
@@ -116,6 +121,8 @@ void cmd_report_density(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_read_attribute(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_write_attribute(struct scsi_lu *lu, struct scsi_task *task);
 
+void cmd_media_serial(struct scsi_lu *lu, struct scsi_task *task);
+
 /* densities this drive knows */
 struct density {
     uint8_t code, medium_type;
@@ -128,8 +135,8 @@ struct density {
 const struct density *density_find(uint8_t code);
 
 /* pages (drive_pages.c) */
-#define DRIVE_MODE_PAGES 8
-#define DRIVE_LOG_PAGES  7
+#define DRIVE_MODE_PAGES 9
+#define DRIVE_LOG_PAGES  9
 extern const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES];
 extern const struct log_page drive_log_pages[DRIVE_LOG_PAGES];
 uint8_t drive_medium_type(struct scsi_lu *lu);

@@ -406,3 +406,18 @@ void cmd_write_attribute(struct scsi_lu *lu, struct scsi_task *task)
         }
     }
 }
+
+/* READ MEDIA SERIAL NUMBER (SPC-5): padded with spaces to a multiple of four. */
+void cmd_media_serial(struct scsi_lu *lu, struct scsi_task *task)
+{
+    uint32_t allocation = get_be32(task->cdb + 6);
+    struct reply r = task_reply(task, allocation);
+    char serial[MAM_SERIAL_SIZE];
+    size_t len;
+
+    mam_medium_serial(lu->drive, serial);
+    len = (strlen(serial) + 3) / 4 * 4;
+    reply_be32(&r, (uint32_t)len);
+    reply_text(&r, serial, len);
+    task_replied(task, &r, allocation);
+}

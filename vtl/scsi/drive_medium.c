@@ -79,6 +79,7 @@ static bool drive_load(struct scsi_lu *lu)
         return load_refused(lu, ASC_INCOMPATIBLE_MEDIUM, 12, "this drive does not take its format");
     }
     d->medium = MEDIUM_READY;
+    d->counters.loads++;
     d->written = false;
     d->load_written = d->total_written;
     d->load_read = d->total_read;

@@ -50,10 +50,22 @@ static const uint8_t compression_changeable[16] = {0, 0, 0x80, 0x80};
 static const uint8_t configuration[16] = {0x10, 0x0e, 0,    0, 0, 0, 0, 0,
                                           0x40, 0,    0x18, 0, 0, 0, 1, 0};
 static const uint8_t configuration_changeable[16] = {[14] = 0x01};
+/* Device configuration extension: PEWS is changeable; the write mode (append-only) is not. */
+static const uint8_t extension[32] = {0x50, 0x01, 0x00, 0x1c};
+static const uint8_t extension_changeable[32] = {[6] = 0xff, [7] = 0xff};
 /* One partition; PSUM 3 and units of 10^9 bytes. */
 static const uint8_t partition[10] = {0x11, 0x08, 0, 0, 0x18, 0x03, 9, 0, 0, 0};
 static const uint8_t exceptions[12] = {0x1c, 0x0a, 0x08}; /* DEXCPT: TapeAlert page only */
 static const uint8_t medium_configuration[32] = {0x1d, 0x1e, 0, 0, 0x01, 0x02};
+
+/* PEWS is counted in 10^6 bytes before early warning (SSC-5, device configuration extension). */
+bool drive_beyond_pews(struct scsi_lu *lu, const struct cartridge_position *pos)
+{
+    const struct cartridge_identity *id = loaded(lu);
+    uint64_t pews = get_be16(mode_page_values(lu, 0x10, 1) + 6);
+
+    return id && pews && pos->used + id->early_warning + pews * 1000000 > id->capacity;
+}
 
 static void partition_refresh(struct scsi_lu *lu, uint8_t *page)
 {
@@ -76,6 +88,7 @@ const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES] = {
     {0x0a, 0, sizeof(control), control, control_changeable, NULL},
     {0x0f, 0, sizeof(compression), compression, compression_changeable, NULL},
     {0x10, 0, sizeof(configuration), configuration, configuration_changeable, NULL},
+    {0x10, 1, sizeof(extension), extension, extension_changeable, NULL},
     {0x11, 0, sizeof(partition), partition, NULL, partition_refresh},
     {0x1c, 0, sizeof(exceptions), exceptions, NULL, NULL},
     {0x1d, 0, sizeof(medium_configuration), medium_configuration, NULL,
@@ -120,6 +133,37 @@ static void log_sequential(struct scsi_lu *lu, struct scsi_task *task, struct re
         log_value(r, task, 7, pos.used / 1000000, 8);
     }
     log_value(r, task, 0x100, 0, 8); /* no cleaning needed */
+}
+
+/* 11h: DT device status (SSC-5, ADC-3): the very high frequency data, and how often to look. */
+static void log_device_status(struct scsi_lu *lu, struct scsi_task *task, struct reply *r)
+{
+    enum { PAMR = 0x80, MACC = 0x20, WRTP = 0x08, DINIT = 0x01 };
+    enum { RAA = 0x20, MPRSNT = 0x10, MSTD = 0x04, MTHRD = 0x02, MOUNTED = 0x01 };
+    enum medium_state medium = lu->drive->medium;
+    bool ready = medium == MEDIUM_READY, out = medium == MEDIUM_NONE || medium == MEDIUM_EJECTED;
+    uint8_t vhf[4] = {DINIT}, delay[2] = {0, 100}; /* ms */
+
+    vhf[0] = (uint8_t)(vhf[0] | (lu_prevented(lu) ? PAMR : 0) | (ready ? MACC : 0) |
+                       (drive_device_specific(lu) & 0x80 ? WRTP : 0));
+    vhf[1] = (uint8_t)((out ? RAA : 0) | (medium != MEDIUM_NONE ? MPRSNT : 0) | (out ? 0 : MSTD) |
+                       (ready ? MTHRD | MOUNTED : 0));
+    log_binary(r, task, 0, vhf, sizeof(vhf));
+    log_binary(r, task, 1, delay, sizeof(delay));
+}
+
+/* 14h: device statistics (SSC-5): of what it has, what is known of a drive without a memory of its
+ * former life. */
+static void log_device_statistics(struct scsi_lu *lu, struct scsi_task *task, struct reply *r)
+{
+    const struct drive_counters *n = &lu->drive->counters;
+
+    log_value(r, task, 0x0d, n->loads, 8); /* since the last reset, as the next two */
+    log_value(r, task, 0x0e, n->write_errors, 8);
+    log_value(r, task, 0x0f, n->read_errors, 8);
+    log_text(r, task, 0x40, lu->serial, SERIAL_MAX);
+    log_text(r, task, 0x41, lu->serial, SERIAL_MAX);
+    log_value(r, task, 0x80, lu_prevented(lu), 1);
 }
 
 /* 17h: volume statistics (SSC-5 8.3.4): what is known of the cartridge; sizes in 10^6 bytes. */
@@ -179,8 +223,9 @@ static void log_capacity(struct scsi_lu *lu, struct scsi_task *task, struct repl
 }
 
 const struct log_page drive_log_pages[DRIVE_LOG_PAGES] = {
-    {0x02, log_write_errors}, {0x03, log_read_errors}, {0x0c, log_sequential}, {0x17, log_volume},
-    {0x1b, log_compression},  {0x2e, log_tape_alert},  {0x31, log_capacity},
+    {0x02, log_write_errors},  {0x03, log_read_errors},       {0x0c, log_sequential},
+    {0x11, log_device_status}, {0x14, log_device_statistics}, {0x17, log_volume},
+    {0x1b, log_compression},   {0x2e, log_tape_alert},        {0x31, log_capacity},
 };
 
 void drive_log_reset(struct scsi_lu *lu, uint8_t page)
@@ -191,6 +236,8 @@ void drive_log_reset(struct scsi_lu *lu, uint8_t page)
         n->write_errors = 0;
     else if (page == 0x03)
         n->read_errors = 0;
+    else if (page == 0x14)
+        n->loads = n->write_errors = n->read_errors = 0;
     else if (page == 0x0c || page == 0x1b)
         n->bytes_written = n->bytes_read = 0;
     else if (page == 0)

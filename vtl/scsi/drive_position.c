@@ -125,20 +125,22 @@ enum {
     FLAG_BPEW = 0x01,
 };
 
-static unsigned position_flags(const struct cartridge_position *pos)
+/* BPEW: behind the programmable early warning, which is early warning itself if none is set. */
+static unsigned position_flags(const struct cartridge_position *pos, bool beyond_pews)
 {
-    return (pos->lba == 0 ? FLAG_BOP : 0u) | (pos->early_warning ? FLAG_EOP | FLAG_BPEW : 0u);
+    return (pos->lba == 0 ? FLAG_BOP : 0u) | (pos->early_warning ? FLAG_EOP : 0u) |
+           (beyond_pews || pos->early_warning ? FLAG_BPEW : 0u);
 }
 
 /* Short form (SSC-5 table 64): next object for the host, next object to go to the medium, and what
  * lies between them in the buffer. */
-static void position_short(const struct cartridge_position *pos, struct reply *r)
+static void position_short(const struct cartridge_position *pos, bool pews, struct reply *r)
 {
     uint64_t unsynced = pos->unsynced < 0xffffff ? pos->unsynced : 0xffffff;
     uint64_t bytes = pos->unsynced_bytes < UINT32_MAX ? pos->unsynced_bytes : UINT32_MAX;
     bool fits = pos->lba <= UINT32_MAX;
 
-    reply_u8(r, position_flags(pos) | (fits ? 0u : FLAG_PERR));
+    reply_u8(r, position_flags(pos, pews) | (fits ? 0u : FLAG_PERR));
     reply_u8(r, pos->partition);
     reply_be16(r, 0);
     reply_be32(r, fits ? (uint32_t)pos->lba : 0);
@@ -149,9 +151,9 @@ static void position_short(const struct cartridge_position *pos, struct reply *r
 }
 
 /* Long form (SSC-5 table 66). */
-static void position_long(const struct cartridge_position *pos, struct reply *r)
+static void position_long(const struct cartridge_position *pos, bool pews, struct reply *r)
 {
-    reply_u8(r, position_flags(pos));
+    reply_u8(r, position_flags(pos, pews));
     reply_zero(r, 3);
     reply_be32(r, pos->partition);
     reply_be64(r, pos->lba);
@@ -160,9 +162,9 @@ static void position_long(const struct cartridge_position *pos, struct reply *r)
 }
 
 /* Extended form (SSC-5 table 67). */
-static void position_extended(const struct cartridge_position *pos, struct reply *r)
+static void position_extended(const struct cartridge_position *pos, bool pews, struct reply *r)
 {
-    reply_u8(r, position_flags(pos));
+    reply_u8(r, position_flags(pos, pews));
     reply_u8(r, pos->partition);
     reply_be16(r, 0x1c);
     reply_u8(r, 0);
@@ -178,17 +180,19 @@ void cmd_read_position(struct scsi_lu *lu, struct scsi_task *task)
     uint64_t allocation = form == 0x08 ? parameter_length : 64;
     struct reply r = task_reply(task, allocation);
     struct cartridge_position pos;
+    bool pews;
 
     if (form != 0x08 && parameter_length != 0) { /* SSC-5 7.6: only the extended form has one */
         task_bad_cdb(lu, task, 7, 7);
         return;
     }
     cartridge_tell(lu->drive->cartridge, &pos);
+    pews = drive_beyond_pews(lu, &pos);
     if (form == 0x08)
-        position_extended(&pos, &r);
+        position_extended(&pos, pews, &r);
     else if (form == 0x06)
-        position_long(&pos, &r);
+        position_long(&pos, pews, &r);
     else /* 00h, and 01h "vendor-specific", which is the same here */
-        position_short(&pos, &r);
+        position_short(&pos, pews, &r);
     task_replied(task, &r, allocation);
 }

@@ -166,6 +166,25 @@ static void write_failed(struct scsi_lu *lu, struct scsi_task *task, int rc, str
     task_check(lu, task, &s);
 }
 
+static bool beyond_pews(struct scsi_lu *lu)
+{
+    struct cartridge_position pos;
+
+    cartridge_tell(lu->drive->cartridge, &pos);
+    return drive_beyond_pews(lu, &pos);
+}
+
+/* The command that enters the programmable early warning zone says so, once (SSC-5). */
+static void write_warn_pews(struct scsi_lu *lu, struct scsi_task *task)
+{
+    task_check(lu, task,
+               &(struct sense){.key = KEY_NO_SENSE,
+                               .code = ASC_PROGRAMMABLE_EARLY_WARNING,
+                               .eom = true,
+                               .valid = true,
+                               .information = 0});
+}
+
 /* Behind early warning each WRITE that succeeds says so (SSC-5 6.8, SEW=1): NO SENSE, EOM, nothing
  * left over.  At the first, what is buffered is brought to the medium. */
 static void write_warn(struct scsi_lu *lu, struct scsi_task *task)
@@ -202,7 +221,7 @@ static bool write_sync(struct scsi_lu *lu, struct scsi_task *task, uint64_t firs
 void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
 {
     struct drive *d = lu->drive;
-    bool early_warning = false;
+    bool early_warning = false, pews;
     struct transfer t;
     uint64_t first;
 
@@ -216,6 +235,7 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
     if (!transfer_locate(lu, task) || t.count == 0 || !drive_may_write(lu, task))
         return;
     first = drive_address(d);
+    pews = beyond_pews(lu);
     for (uint32_t done = 0; done < t.count; done++) {
         struct error err = ERROR_INIT;
         bool ew = false;
@@ -238,6 +258,8 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
         return;
     if (early_warning)
         write_warn(lu, task);
+    else if (!pews && beyond_pews(lu))
+        write_warn_pews(lu, task);
 }
 
 /* ---- WRITE FILEMARKS ------------------------------------------------------------------------- */
@@ -246,7 +268,7 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
 void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
 {
     uint32_t count = get_be24(task->cdb + (cdb_is_explicit(task->cdb) ? 12 : 2));
-    bool immed = task->cdb[1] & 0x01, early_warning = false;
+    bool immed = task->cdb[1] & 0x01, early_warning = false, pews;
     struct error err = ERROR_INIT;
     uint64_t first;
     int rc;
@@ -258,6 +280,7 @@ void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
     if (!transfer_locate(lu, task))
         return;
     first = drive_address(lu->drive);
+    pews = beyond_pews(lu);
     if (count != 0) {
         if (!drive_may_write(lu, task))
             return;
@@ -271,6 +294,8 @@ void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
         return;
     if (early_warning)
         write_warn(lu, task);
+    else if (!pews && beyond_pews(lu))
+        write_warn_pews(lu, task);
 }
 
 /* ---- ERASE ----------------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@
 #define NEXUS_ATTENTIONS_MAX 8
 #define LU_QUEUE_MAX         4096
 #define SERIAL_MAX           16
+#define ECHO_MAX             4096
 
 struct scsi_lu;
 struct drive;
@@ -146,7 +147,10 @@ struct scsi_lu {
     bool buffered;
     int64_t clock_offset_ms; /* SET TIMESTAMP: to be added to the machine's time */
     bool clock_set;
-    struct drive *drive; /* one of the three is set */
+    uint8_t echo[ECHO_MAX]; /* WRITE BUFFER, echo mode */
+    size_t echo_len;
+    const struct scsi_nexus *echo_owner; /* compared, never followed */
+    struct drive *drive;                 /* one of the three is set */
     struct changer *changer;
     struct disk *disk;
 
@@ -256,7 +260,9 @@ void cmd_mode_sense(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_mode_select(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_log_sense(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_log_select(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_receive_diagnostic(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_send_diagnostic(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_write_buffer(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_read_buffer(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_report_timestamp(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_set_timestamp(struct scsi_lu *lu, struct scsi_task *task);
@@ -270,6 +276,10 @@ void reply_t10_designator(struct reply *r, const struct scsi_lu *lu);
 /* A text parameter of a log page, padded to width. */
 void log_text(struct reply *r, const struct scsi_task *task, unsigned code, const char *text,
               unsigned width);
+
+/* A binary parameter of a log page. */
+void log_binary(struct reply *r, const struct scsi_task *task, unsigned code, const uint8_t *data,
+                unsigned len);
 
 /* One parameter of a log page, if the CDB's parameter pointer lets it through. */
 void log_value(struct reply *r, const struct scsi_task *task, unsigned code, uint64_t value,

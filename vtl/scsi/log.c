@@ -54,6 +54,17 @@ void log_text(struct reply *r, const struct scsi_task *task, unsigned code, cons
     reply_text(r, text, width);
 }
 
+void log_binary(struct reply *r, const struct scsi_task *task, unsigned code, const uint8_t *data,
+                unsigned len)
+{
+    if (code < get_be16(task->cdb + 5))
+        return;
+    reply_be16(r, code);
+    reply_u8(r, 0x23); /* binary list parameter */
+    reply_u8(r, len);
+    reply_bytes(r, data, len);
+}
+
 void log_tape_alert(struct scsi_lu *lu, struct scsi_task *task, struct reply *r)
 {
     uint64_t alerts = alert_take(lu, task->nexus); /* reading clears them (SSC-5 8.3.3) */

@@ -133,10 +133,11 @@ void scsi_nexus_destroy(struct scsi_nexus *nexus)
     for (unsigned i = 0; i < target->lu_count; i++) {
         struct scsi_lu *lu = &target->lus[i];
 
-        if (!lu->kind->forget)
-            continue;
         pthread_mutex_lock(&lu->device);
-        lu->kind->forget(lu, nexus);
+        if (lu->echo_owner == nexus)
+            lu->echo_owner = NULL;
+        if (lu->kind->forget)
+            lu->kind->forget(lu, nexus);
         pthread_mutex_unlock(&lu->device);
     }
     pthread_mutex_lock(&target->lock);
