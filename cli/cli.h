@@ -124,6 +124,7 @@ CLI_VERB(catalog_rebuild);
 CLI_VERB(catalog_check);
 CLI_VERB(catalog_delete);
 CLI_VERB(mount);
+CLI_VERB(exec);
 CLI_VERB(version);
 CLI_VERB(help);
 

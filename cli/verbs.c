@@ -70,6 +70,12 @@ static const struct cli_verb verbs[] = {
          "forget an image; its data stays on tape", NULL),
     VERB("mount", "DIRECTORY", 1, 1, false, mount, "show all images as a read-only file system",
          "It ends when the directory is unmounted: 'fusermount3 -u DIRECTORY'."),
+    VERB("exec", "COMMAND [ARGUMENT...]", 1, ANY, false, exec,
+         "run a program that sees the drives and the changer below /dev",
+         "The program finds /dev/sg0 (the changer), /dev/sg1 (drive 0) and so on, /dev/nst0 and\n"
+         "/dev/st0 (drive 0) and so on, without any kernel driver.  Write -- in front of COMMAND "
+         "if\n"
+         "its arguments begin with a dash."),
     VERB("version", "", 0, 0, true, version, "show version and features of this build", NULL),
     VERB("help", "[VERB...]", 0, 2, true, help, "explain a verb, or list them all", NULL),
 };

@@ -318,9 +318,16 @@ static void command_result(struct session_command *c, const struct scsi_task *ta
     c->got = c->in ? c->len : 0;
     if (c->in && task->residual_status == SCSI_RESIDUAL_UNDERFLOW)
         c->got = task->residual <= c->len ? c->len - task->residual : 0;
+    c->status = status;
+    c->sense_len = 0;
     /* Sense data follows a two-byte length (RFC 7143 section 11.4.7). */
-    if (status == SCSI_STATUS_CHECK_CONDITION && task->datain.data && task->datain.size > 2)
-        sense_parse(&c->sense, task->datain.data + 2, (size_t)task->datain.size - 2);
+    if (status != SCSI_STATUS_CHECK_CONDITION || !task->datain.data || task->datain.size <= 2)
+        return;
+    c->sense_len = (size_t)task->datain.size - 2;
+    if (c->sense_len > sizeof(c->sense_data))
+        c->sense_len = sizeof(c->sense_data);
+    memcpy(c->sense_data, task->datain.data + 2, c->sense_len);
+    sense_parse(&c->sense, c->sense_data, c->sense_len);
 }
 
 /* Send c once.  *status: the SCSI status.  Fails only when the session is lost. */
@@ -441,13 +448,26 @@ static int command_repeat(struct session *s, struct session_command *c, struct e
     return rc;
 }
 
+static int too_long(const struct session_command *c, struct error *err)
+{
+    if (c->len <= TRANSFER_MAX)
+        return 0;
+    return error_set(err, ERR_RANGE, "%s: %zu bytes are too many for one command", c->what, c->len);
+}
+
+int session_pass(struct session *s, struct session_command *c, struct error *err)
+{
+    int status = 0, rc = too_long(c, err);
+
+    return rc ? rc : command_send(s, c, &status, err);
+}
+
 int session_run(struct session *s, struct session_command *c, struct error *err)
 {
-    int rc;
+    int rc = too_long(c, err);
 
-    if (c->len > TRANSFER_MAX)
-        return error_set(err, ERR_RANGE, "%s: %zu bytes are too many for one command", c->what,
-                         c->len);
+    if (rc)
+        return rc;
     if (s->position_lost && c->use == SESSION_NEEDS_POSITION)
         return error_set(err, ERR_STATE,
                          "%s: the drive was reset or its medium changed, the position is lost",

@@ -27,6 +27,7 @@
 #define SESSION_NOP_SECONDS   10
 #define SESSION_NOP_MISSED    3 /* unanswered NOP-Outs after which the target is taken for dead */
 #define SESSION_LOGIN_SECONDS 30
+#define SESSION_SENSE_MAX     252
 
 struct session;
 
@@ -60,8 +61,11 @@ struct session_command {
     enum session_use use;
     const char *what; /* "write", for messages */
 
-    size_t got;         /* data-in that arrived */
-    struct sense sense; /* valid: CHECK CONDITION */
+    size_t got;                            /* data-in that arrived */
+    struct sense sense;                    /* valid: CHECK CONDITION */
+    int status;                            /* SAM-5 section 5.3.1 */
+    uint8_t sense_data[SESSION_SENSE_MAX]; /* what sense was parsed from ... */
+    size_t sense_len;                      /* ... and its length */
 };
 
 /* Carry out c.  BUSY, TASK SET FULL, harmless unit attentions and "becoming ready" are waited out.
@@ -70,6 +74,11 @@ struct session_command {
  * When a reset or a change of the medium is met, commands that need the position are ERR_STATE
  * until one that sets it has succeeded: nothing is ever written in a place nobody chose. */
 int session_run(struct session *s, struct session_command *c, struct error *err);
+
+/* Carry out c once and as it is, for a caller that judges status and sense data itself: nothing is
+ * repeated, c->use is not looked at.  Returns 0 if there is a status, whichever; ERR_RANGE (too
+ * many bytes), or why the session is lost. */
+int session_pass(struct session *s, struct session_command *c, struct error *err);
 
 /* TEST UNIT READY until the unit attentions that an initiator meets at first are gone; then 0 if
  * ready, else why not (ERR_NO_MEDIUM, ...).  Waits for a drive that is becoming ready. */

@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Other people's programs below `capstan exec`: what the guest test does not have.  Run by root, the
+# whole runs once more as nobody.
+# shellcheck source=tests/interop/cli_common.sh disable=SC2154,SC2034,SC2016
+. "$(dirname "$0")/cli_common.sh"
+# shellcheck source=tests/interop/exec_common.sh
+. "$srcdir/tests/interop/exec_common.sh"
+
+tree=$work/tree
+mkdir -p "$tree/sub"
+for i in 1 2 3 4 5; do head -c $((i * 100001)) /dev/urandom >"$tree/sub/file$i"; done
+ln -s sub/file1 "$tree/link"
+
+flags() {
+    x mt-st -f "$1" status | sed -n '/General status bits/{n;p}'
+}
+at() {
+    x mt-st -f "${1:-/dev/nst0}" tell | sed -n 's/^At block \([0-9]*\).*/\1/p'
+}
+is() { # WHAT WANTED GOT
+    checks=$((checks + 1))
+    [ "$2" = "$3" ] || bad "$1: wanted '$2', got '$3'"
+}
+# says WORDS COMMAND...: below capstan exec it fails and says so
+says() {
+    local words=$1
+    shift
+    checks=$((checks + 1))
+    if out=$(x "$@" 2>&1 </dev/null); then
+        bad "succeeded: $*"
+    elif ! grep -q -- "$words" <<<"$out"; then
+        bad "no '$words': $*: $out"
+    fi
+}
+has() { # PACKAGE PROGRAM: or say that it is left out
+    command -v "$2" >/dev/null || {
+        echo "without $2: the package $1 is not installed"
+        return 1
+    }
+}
+
+expect 0 "made" "$capstan" init --cartridges 4 --portal 127.0.0.1:0
+expect 0 "SML001L8" "$capstan" cartridge create --capacity 8M SML001L8
+expect 1 "no daemon|not running|is running" "$capstan" exec -- true
+serve
+expect 2 "needs: COMMAND" "$capstan" exec
+expect 2 "drive" "$capstan" exec --drive 7 -- true
+expect 1 "cannot be run" "$capstan" exec -- /nowhere/program
+expect 0 "/dev/nst1" "$capstan" exec --drive 1 -- sh -c 'echo $TAPE'
+
+# ---- what is there
+is "a tape is a character device" "9,128 21,0 21,2 9,1" \
+    "$(x stat -c '%Hr,%Lr' /dev/nst0 /dev/sg0 /dev/sg2 /dev/st1 | paste -sd ' ')"
+says "No such file" stat /dev/nst2
+says "No such file" stat /dev/sg3
+says "No medium found" dd if=/dev/nst0 of=/dev/null
+is "an empty drive is open" " DR_OPEN IM_REP_EN" "$(flags /dev/nst0)"
+
+# ---- mtx and its friends
+check "loaderinfo" x loaderinfo -f /dev/sg0 >"$work/out"
+check "mtx inquiry" x mtx -f /dev/sg0 inquiry >"$work/out"
+check "mtx load" x mtx -f /dev/sg0 load 1 0 >"$work/out"
+check "mtx load" x mtx -f /dev/sg0 load 2 1 >"$work/out"
+check "tapeinfo" x tapeinfo -f /dev/sg1 >"$work/out"
+check "tapeinfo knows the product" grep -q "Product Type: Tape Drive" "$work/out"
+
+# ---- sg3-utils
+for command in "sg_inq" "sg_vpd" "sg_vpd -p di" "sg_turs" "sg_luns" "sg_logs -a" "sg_modes -a" \
+    "sg_opcodes" "sg_requests"; do
+    for device in /dev/sg0 /dev/sg1; do
+        # shellcheck disable=SC2086 # the options are words
+        check "$command $device" x $command $device >"$work/out" 2>&1
+    done
+done
+check "sg_read_attr" x sg_read_attr /dev/sg1 >"$work/out" 2>&1
+is "three logical units" 3 "$(x sg_luns /dev/sg1 | grep -c '^ *[0-9a-f]\{16\}')"
+x sg_raw -r 96 /dev/sg1 ff 00 00 00 00 00 >"$work/out" 2>&1
+check "an unknown command has its sense data" grep -qi 'illegal request' "$work/out"
+
+# ---- tar, plain and by a compressor, cpio
+check "tar writes" x tar -C "$work" -b 128 -cf /dev/st0 tree
+is "rewound at the last close" 0 "$(at)"
+check "tar compares" x tar -C "$work" -b 128 -df /dev/st0
+check "tar and gzip write" x tar -C "$work" -czf /dev/nst0 tree
+is "one file" 1 "$(x mt-st -f /dev/nst0 status | sed -n 's/^File number=\([-0-9]*\),.*/\1/p')"
+x mt-st -f /dev/nst0 rewind
+is "tar lists" 8 "$(x tar -tzf /dev/st0 | wc -l)"
+if has cpio cpio; then
+    (cd "$work" && find tree | x cpio -o -C 65536 --quiet -O /dev/st1 2>"$work/out") ||
+        bad "cpio writes: $(cat "$work/out")"
+    is "cpio lists" 8 "$(x cpio -it -C 65536 --quiet -I /dev/st1 2>/dev/null | wc -l)"
+fi
+
+# ---- shells: descriptors that go from program to program
+check "two programs write one file" x bash -c \
+    '{ dd if="$1" bs=10k count=1; dd if="$1" bs=10k count=1; } 2>/dev/null >/dev/nst0' - "$tree/sub/file5"
+is "two blocks, one filemark" 3 "$(at)"
+x mt-st -f /dev/nst0 rewind
+check "a program reads what the shell opened" x sh -c 'dd bs=64k </dev/nst0 2>/dev/null >"$1"' - "$work/got"
+is "both blocks" 20480 "$(stat -c %s "$work/got")"
+x mt-st -f /dev/nst0 rewind
+check "cat writes" x sh -c 'cat "$1" >/dev/nst0' - "$tree/sub/file1"
+x mt-st -f /dev/nst0 rewind
+x sh -c 'cat /dev/nst0' >"$work/got"
+check "cat reads" cmp "$work/got" "$tree/sub/file1"
+says "busy" sh -c 'exec 5<>/dev/nst0; dd if=/dev/nst0 of=/dev/null count=1'
+says "busy" sh -c 'exec 5<>/dev/nst0; tar -tf /dev/st0'
+
+# ---- a program that was killed: the next one finds its file ended
+x mt-st -f /dev/nst0 rewind
+x bash -c '(dd if=/dev/zero bs=10k count=3; kill -KILL $BASHPID) >/dev/nst0' 2>/dev/null
+x bash -c 'exec 5>/dev/nst0; dd if=/dev/zero bs=10k count=3 >&5; kill -KILL $$' 2>/dev/null
+is "three blocks and a filemark, twice" 8 "$(at)"
+
+# ---- the end of the tape
+x mtx -f /dev/sg0 unload 2 1 >/dev/null
+x mtx -f /dev/sg0 load 5 1 >/dev/null
+says "No space left" dd if=/dev/zero of=/dev/nst1 bs=64k
+checks=$((checks + 1))
+[ "$(at /dev/nst1)" -gt 50 ] || bad "the tape ended after $(at /dev/nst1) blocks"
+x mt-st -f /dev/nst1 rewind
+is "what was written reads" "$(($(x dd if=/dev/nst1 bs=64k 2>/dev/null | wc -c) / 65536 * 65536))" \
+    "$(x sh -c 'mt-st -f /dev/nst1 rewind; dd if=/dev/nst1 bs=64k 2>/dev/null' | wc -c)"
+
+# ---- operations that there are not, and those that are refused
+says "Invalid argument" mt-st -f /dev/nst0 setpartition 1
+says "not permitted" mt-st -f /dev/nst0 drvbuffer 1
+check "lock" x mt-st -f /dev/nst0 lock
+check "retension" x mt-st -f /dev/nst0 retension
+
+# ---- our own dump on tape, read by restore(8), and the stream of dump(8)
+expect 0 "unloaded|carried|SML" "$capstan" unload 1
+if has dump restore; then
+    expect 0 "dumped" "$capstan" dump --pool CAP003L8 --blocking 256 --drive 1 "$tree"
+    check "restore(8) reads /dev/nst1" x sh -c \
+        'mt-st -f /dev/nst1 rewind; restore -tf /dev/nst1 -b 256 >"$1"' - "$work/out"
+    is "restore(8) lists the files" 5 "$(grep -c 'sub/file[0-9]$' "$work/out")"
+fi
+
+# ---- the daemon ends under a program that has a drive
+says "Input/output error" bash -c \
+    '{ head -c 10240 /dev/zero; "$1" stop >/dev/null; head -c 10240 /dev/zero; } |
+        dd of=/dev/nst0 bs=10k iflag=fullblock' - "$capstan"
+serve
+says "No such device or address" sh -c '"$1" stop >/dev/null; dd if=/dev/nst0 of=/dev/null' - "$capstan"
+serve
+says "No such device or address" sh -c '"$1" stop >/dev/null; mtx -f /dev/sg0 status' - "$capstan"
+
+# ---- CHAP
+printf 'secret-of-16-byte' >"$CAPSTAN_ROOT/secret"
+chmod 600 "$CAPSTAN_ROOT/secret"
+sed -i 's/^\[chap\]/&\nuser = me\nsecret_file = secret/' "$CAPSTAN_ROOT/capstan.conf"
+serve
+check "with CHAP" x sg_turs /dev/sg0
+x env >"$work/out"
+check "the secret is not in the environment" bash -c '! grep -q secret-of "$1"' - "$work/out"
+printf 'another-16-bytes!' >"$CAPSTAN_ROOT/secret"
+says "No such device or address" sh -c 'cat /dev/nst0'
+expect 0 "stopped" "$capstan" stop
+
+# ---- as nobody
+if [ "$(id -u)" = 0 ] && [ -z "${EXEC_AS_NOBODY:-}" ]; then
+    mkdir -m 777 "$work/nobody"
+    chmod 755 "$work"
+    checks=$((checks + 1))
+    if setpriv --reuid=nobody --clear-groups test -x "$capstan" -a -r "$srcdir/tests/interop/cli_common.sh"; then
+        EXEC_AS_NOBODY=1 TMPDIR=$work/nobody HOME=$work/nobody setpriv --reuid=nobody \
+            --regid=nogroup --clear-groups bash "$0" || bad "as nobody"
+    else
+        echo "nobody cannot reach this build tree: that part is left out"
+    fi
+fi
