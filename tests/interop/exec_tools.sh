@@ -140,8 +140,7 @@ fi
 
 # ---- the daemon ends under a program that has a drive
 says "Input/output error" bash -c \
-    '{ head -c 10240 /dev/zero; "$1" stop >/dev/null; head -c 10240 /dev/zero; } |
-        dd of=/dev/nst0 bs=10k iflag=fullblock' - "$capstan"
+    'exec 5<>/dev/nst0; "$1" stop >/dev/null; read -r -u 5 line' - "$capstan"
 serve
 says "No such device or address" sh -c '"$1" stop >/dev/null; dd if=/dev/nst0 of=/dev/null' - "$capstan"
 serve
