@@ -173,6 +173,29 @@ int cartridge_attribute_set(struct cartridge *c, uint16_t id, const void *value,
 int cartridge_attribute_get(const struct cartridge *c, uint16_t id, void *value, size_t *len,
                             struct error *err);
 
+/* ---- undo --------------------------------------------------------------------------------------
+ */
+
+/* A point to go back to: the tape as it was until something was overwritten, erased or undone. */
+struct cartridge_point {
+    uint64_t generation;               /* its name */
+    int64_t ended_ns;                  /* until when it was the tape, ns since 1970 */
+    uint64_t objects, filemarks, used; /* of all partitions */
+};
+
+typedef int cartridge_point_fn(void *ctx, const struct cartridge_point *point);
+
+/* The points whose data is there, the newest first.  A non-zero return of fn ends the walk and is
+ * returned. */
+int cartridge_points(struct cartridge *c, cartridge_point_fn *fn, void *ctx, struct error *err);
+
+/* Make the tape what it was at a point, atomically; durable on return.  What is taken off it by
+ * that is a point in turn, and all older points stay.  Attributes are not touched.  The position is
+ * the beginning of partition 0.  ERR_PROTECTED: write-protected, WORM or open for reading only;
+ * ERR_NOT_FOUND: no such point; ERR_NO_SPACE: limbo may not keep what would be taken off, nothing
+ * was changed; else as cartridge_sync(). */
+int cartridge_undo(struct cartridge *c, uint64_t generation, struct error *err);
+
 /* ---- checking ----------------------------------------------------------------------------------
  */
 

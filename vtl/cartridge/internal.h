@@ -13,6 +13,7 @@
  *   read.c       reading blocks
  *   position.c   locate and space
  *   attribute.c  MAM and write protection
+ *   undo.c       going back to what was overwritten
  *   verify.c     reading everything
  *
  * Invariants:
@@ -84,6 +85,9 @@ int map_cut(struct map *map, uint32_t partition, const struct place *at, int64_t
 
 /* Is the object of segment number seq needed by the map or by limbo? */
 bool map_needs(const struct map *map, uint64_t seq);
+
+/* Is all of seg in its partition? */
+bool map_has(const struct map *map, const struct segment *seg);
 
 /* Check invariant 2 of a map that came from outside: ERR_CORRUPT. */
 int map_check(const struct map *map, uint64_t next_seq, struct error *err);
@@ -260,6 +264,9 @@ void super_free(struct super *super);
 
 /* Publish c's state, then delete what fell out of limbo.  Everything in the map must be durable. */
 int super_publish(struct cartridge *c, struct error *err);
+
+/* How many of the oldest entries of limbo the next publishing would drop. */
+size_t super_limbo_expired(const struct cartridge *c);
 
 /* Give all of limbo back to the store, at once (it is full). */
 void super_drop_limbo(struct cartridge *c);

@@ -125,6 +125,13 @@ static bool list_has(const struct segment_list *list, uint64_t seq)
     return low < list->count && list->items[low].seq == seq;
 }
 
+bool map_has(const struct map *map, const struct segment *seg)
+{
+    const struct segment *s = map_find(map, seg->partition, seg->first.lba);
+
+    return s && s->seq == seg->seq && s->end.lba >= seg->end.lba;
+}
+
 bool map_needs(const struct map *map, uint64_t seq)
 {
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)

@@ -272,7 +272,8 @@ static size_t limbo_expired(const struct cartridge *c, int64_t now)
         return 0;
     while (keep > 0) {
         const struct segment *s = &limbo->items[keep - 1];
-        uint64_t size = s->end.used - s->first.used;
+        /* What the tape itself has (after an undo) costs limbo nothing. */
+        uint64_t size = map_has(&c->super.map, s) ? 0 : s->end.used - s->first.used;
 
         if (size > c->identity.limbo_bytes - bytes || now - s->died_ns > c->identity.limbo_ns ||
             limbo->count - keep >= SEGMENTS_MAX / 4)
@@ -284,6 +285,11 @@ static size_t limbo_expired(const struct cartridge *c, int64_t now)
            limbo->items[keep].died_generation == limbo->items[keep - 1].died_generation)
         keep++;
     return keep;
+}
+
+size_t super_limbo_expired(const struct cartridge *c)
+{
+    return limbo_expired(c, store_now(c->store));
 }
 
 /* Take the oldest n entries off limbo and delete what nothing needs any more.  A failure to delete
