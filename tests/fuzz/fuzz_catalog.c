@@ -17,9 +17,10 @@
 #include "catalog/catalog.h"
 #include "fuse/tree.h"
 
-#define UUID        "00000001-0000-4000-8000-000000000000"
-#define DEPTH_MAX   8
-#define ENTRIES_MAX 2000 /* looked at; a directory may be in itself */
+#define UUID         "00000001-0000-4000-8000-000000000000"
+#define DEPTH_MAX    8
+#define BLOCKING_MAX 16384
+#define ENTRIES_MAX  2000 /* looked at; a directory may be in itself */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -178,7 +179,9 @@ static int visit_image(void *ctx, const struct catalog_image *image)
     size_t count = 0;
     uint32_t ino;
 
-    must(image->blocking > 0 && strlen(image->uuid) == CATALOG_UUID_TEXT - 1);
+    must(image->blocking > 0 && image->blocking <= BLOCKING_MAX);
+    must(strlen(image->uuid) == CATALOG_UUID_TEXT - 1); /* it becomes a file's name */
+    must(strspn(image->uuid, "0123456789abcdef-") == CATALOG_UUID_TEXT - 1);
     if (catalog_parts(v->cat, image->uuid, &parts, &count, NULL) == 0) {
         for (size_t i = 0; i < count; i++)
             must(strnlen(parts[i].barcode, sizeof(parts[i].barcode)) < sizeof(parts[i].barcode));
