@@ -291,6 +291,7 @@ static void test_bombs(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "more than a block"));
     CHECK_FAILS(import_bytes(&small, "tap", marks, 8192, 4096, &report, &err), ERR_END_OF_TAPE,
                 err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "full at byte"));
     free(marks);
     free(out.data);
     tape_end(&t);

@@ -5,7 +5,8 @@
 
 #include "vtl/interchange/internal.h"
 
-#define WARNINGS_MAX 20 /* of one kind; all are counted */
+#define WARNINGS_MAX  20      /* of one kind; all are counted */
+#define FILEMARKS_MAX 1000000 /* kept back, unless one record of the stream has more */
 
 int interchange_import_open(interchange_read_fn *read, void *read_ctx,
                             const struct interchange_format *format, uint32_t blocking,
@@ -60,7 +61,7 @@ struct importer {
     const struct interchange_watch *watch;
     struct interchange_report *report;
     uint32_t partition;
-    uint32_t filemarks; /* seen, not yet written: endless ones are one record */
+    uint32_t filemarks; /* seen, not yet written: many of them are one record */
 };
 
 static void warn(const struct importer *to, uint64_t nth, const struct item *item, const char *text)
@@ -127,7 +128,7 @@ static int take(struct importer *to, const struct item *item, struct error *err)
         return rc ? rc : take_block(to, item, err);
     case ITEM_FILEMARKS:
         rc = enter_partition(to, item->partition, err);
-        if (!rc && to->filemarks > UINT32_MAX - item->count)
+        if (!rc && (to->filemarks >= FILEMARKS_MAX || item->count > FILEMARKS_MAX))
             rc = settle_filemarks(to, err);
         to->filemarks += item->count;
         return rc;
@@ -155,15 +156,15 @@ static int import_items(struct importer *to, struct error *err)
             return error_set(err, ERR_CANCELLED, "the import was stopped");
         rc = in->format->next(in, &item, err);
         item.offset = at;
-        if (rc || item.kind == ITEM_END)
-            return rc ? rc : settle_filemarks(to, err);
-        rc = take(to, &item, err);
+        if (rc)
+            return rc;
+        rc = item.kind == ITEM_END ? settle_filemarks(to, err) : take(to, &item, err);
         if (rc == -ERR_END_OF_TAPE)
             return error_set(err, ERR_END_OF_TAPE,
                              "the cartridge is full at byte %llu of the stream, after %llu blocks; "
                              "give it more --capacity",
                              (unsigned long long)at, (unsigned long long)to->report->blocks);
-        if (rc)
+        if (rc || item.kind == ITEM_END)
             return rc;
         if (to->watch->progress)
             to->watch->progress(to->watch->ctx, in->source.offset);
