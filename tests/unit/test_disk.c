@@ -231,6 +231,11 @@ static void test_verify(void)
     CHECK_INFO(2 * DISK_BLOCK + 7);
     CU_ASSERT_EQUAL(disk_out("2f 00 00 00 00 04 00 00 03 00", 0), SCSI_GOOD); /* no comparison */
     CU_ASSERT_EQUAL(answer.out_want, 0);
+    CU_ASSERT_EQUAL(disk_out("2f 02 00 00 00 04 00 00 02 00", 2 * DISK_BLOCK - 1),
+                    SCSI_CHECK_CONDITION); /* too little to compare */
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
+    CU_ASSERT_EQUAL(disk_out("2f 06 00 00 00 04 00 00 02 00", 0), SCSI_CHECK_CONDITION);
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
     /* BYTCHK=11b: one block against all of them */
     CU_ASSERT_EQUAL(disk_out("41 00 00 00 00 04 00 00 03 00", DISK_BLOCK), SCSI_GOOD);
     CU_ASSERT_EQUAL(disk_out("8f 06 00 00 00 00 00 00 00 04 00 00 00 03 00 00", DISK_BLOCK),

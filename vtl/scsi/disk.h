@@ -33,7 +33,6 @@ bool disk_transfer_bound(const uint8_t *cdb, size_t *bound);
 void cmd_disk_read(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_disk_write(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_disk_verify(struct scsi_lu *lu, struct scsi_task *task);
-void cmd_disk_write_verify(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_disk_write_same(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_disk_synchronize(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_disk_capacity10(struct scsi_lu *lu, struct scsi_task *task);

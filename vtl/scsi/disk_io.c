@@ -56,16 +56,6 @@ static uint8_t *at(const struct scsi_lu *lu, uint64_t lba)
     return lu->disk->data + lba * DISK_BLOCK;
 }
 
-/* Whole blocks of data-out that have come: an initiator that announces less than the CDB asks for
- * gets what it has sent written, and an overflow (RFC 7143 11.4.5.1); half a block is not written.
- */
-static uint64_t blocks_here(const struct scsi_task *task, uint64_t count)
-{
-    uint64_t here = task->out_len / DISK_BLOCK;
-
-    return here < count ? here : count;
-}
-
 /* ---- READ, WRITE ----------------------------------------------------------------------------- */
 
 void cmd_disk_read(struct scsi_lu *lu, struct scsi_task *task)
@@ -80,21 +70,21 @@ void cmd_disk_read(struct scsi_lu *lu, struct scsi_task *task)
         memcpy(task->in, at(lu, e.lba), task->in_len);
 }
 
-static void write_blocks(struct scsi_lu *lu, struct scsi_task *task, const struct extent *e)
-{
-    uint64_t here = blocks_here(task, e->count);
-
-    task->out_want = e->count * DISK_BLOCK;
-    if (here > 0)
-        memcpy(at(lu, e->lba), task->out, (size_t)(here * DISK_BLOCK));
-}
-
+/* WRITE and WRITE AND VERIFY: what is in memory is what was written, with BYTCHK or without.  An
+ * initiator that announces less data than the CDB asks for has the whole blocks of it written, and
+ * is told of an overflow (RFC 7143 11.4.5.1). */
 void cmd_disk_write(struct scsi_lu *lu, struct scsi_task *task)
 {
+    uint64_t here = task->out_len / DISK_BLOCK;
     struct extent e;
 
-    if (take_transfer(lu, task, &e))
-        write_blocks(lu, task, &e);
+    if (!take_transfer(lu, task, &e))
+        return;
+    task->out_want = e.count * DISK_BLOCK;
+    if (here > e.count)
+        here = e.count;
+    if (here > 0)
+        memcpy(at(lu, e.lba), task->out, (size_t)(here * DISK_BLOCK));
 }
 
 /* ---- VERIFY ---------------------------------------------------------------------------------- */
@@ -109,23 +99,21 @@ static void miscompare(struct scsi_lu *lu, struct scsi_task *task, uint64_t offs
                                .information = (int64_t)offset});
 }
 
-/* Compare the blocks with data-out: with its one block each, or one with one. */
+/* Compare the blocks of the extent with data-out: with its one block each, or one with one. */
 static void compare(struct scsi_lu *lu, struct scsi_task *task, const struct extent *e, bool one)
 {
-    uint64_t here = one && task->out_len >= DISK_BLOCK ? e->count : blocks_here(task, e->count);
-
-    task->out_want = (one && e->count > 0 ? 1 : e->count) * DISK_BLOCK;
-    for (uint64_t i = 0; i < here; i++) {
-        const uint8_t *sent = task->out + (one ? 0 : i * DISK_BLOCK), *kept = at(lu, e->lba + i);
+    for (uint64_t i = 0; i < e->count; i++) {
+        uint64_t offset = one ? 0 : i * DISK_BLOCK;
+        const uint8_t *sent = task->out + offset, *kept = at(lu, e->lba + i);
 
         if (memcmp(sent, kept, DISK_BLOCK) == 0)
             continue;
-        for (unsigned byte = 0; byte < DISK_BLOCK; byte++) {
-            if (sent[byte] != kept[byte]) {
-                miscompare(lu, task, (one ? 0 : i * DISK_BLOCK) + byte);
-                return;
-            }
+        while (*sent == *kept) {
+            sent++;
+            kept++;
         }
+        miscompare(lu, task, (uint64_t)(sent - task->out));
+        return;
     }
 }
 
@@ -141,20 +129,11 @@ void cmd_disk_verify(struct scsi_lu *lu, struct scsi_task *task)
     /* Without data-out the blocks are there by being in range. */
     if (check == BYTCHK_ALL ? !take_transfer(lu, task, &e) : !take_extent(lu, task, &e))
         return;
-    if (check != BYTCHK_NONE)
-        compare(lu, task, &e, check == BYTCHK_ONE);
-}
-
-/* BYTCHK=01b compares what was written just now, which is what was sent. */
-void cmd_disk_write_verify(struct scsi_lu *lu, struct scsi_task *task)
-{
-    struct extent e;
-
-    if (!take_transfer(lu, task, &e))
+    if (check == BYTCHK_NONE || e.count == 0)
         return;
-    write_blocks(lu, task, &e);
-    if (task->cdb[1] >> 1 & BYTCHK_ALL)
-        compare(lu, task, &e, false);
+    /* Less data than the CDB promises is not enough to say that it is the same. */
+    if (task_list(lu, task, (size_t)(check == BYTCHK_ONE ? 1 : e.count) * DISK_BLOCK))
+        compare(lu, task, &e, check == BYTCHK_ONE);
 }
 
 /* ---- the others ------------------------------------------------------------------------------ */
