@@ -7,8 +7,10 @@
  *   listing.c      directories
  *   contents.c     files
  *   attributes.c   extended attributes
- *   tree.c         the levels above the images        file_data.c  data of a file
- *   volumes.c      blocks of cartridges               records.c    blocks read lately
+ *   tree.c         the levels above the images, made by tree_load.c
+ *   file_data.c    data of a file            part.c     is what is on the cartridge the image's?
+ *   volumes.c      blocks of cartridges      volume.c   one cartridge
+ *   records.c      blocks read lately        facts.c    what is known about blocks
  */
 #ifndef CAPSTAN_FUSE_INTERNAL_H
 #define CAPSTAN_FUSE_INTERNAL_H
