@@ -83,7 +83,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     REQUIRE(scsi_target_create(library, &target, NULL) == 0);
     REQUIRE(scsi_target_add_disk(target, 1, NULL) == 0);
     for (int i = 0; i < 2; i++)
-        REQUIRE(scsi_nexus_create(target, "fuzz", &nexus[i], NULL) == 0);
+        REQUIRE(scsi_nexus_create(target, i ? "iqn.fuzz,i,0x1" : "iqn.fuzz,i,0x0", &nexus[i],
+                                  NULL) == 0);
     atexit(remove_library);
     return 0;
 }
@@ -144,6 +145,17 @@ static void run(struct scsi_nexus *from, unsigned lun, const uint8_t *cdb, size_
     free(task.in);
 }
 
+/* Take whatever persistent reservation there is, and clear it: a reset does not. */
+static void clear_reservations(unsigned lun)
+{
+    static const uint8_t take[10] = {0x5f, 0x06, 0, 0, 0, 0, 0, 0, 24};
+    static const uint8_t clear[10] = {0x5f, 0x03, 0, 0, 0, 0, 0, 0, 24};
+    static const uint8_t new_key[24] = {[15] = 1}, key[24] = {[7] = 1};
+
+    run(nexus[0], lun, take, 10, new_key, 24, 0);
+    run(nexus[0], lun, clear, 10, key, 24, 0);
+}
+
 /* ---- one input ------------------------------------------------------------------------------- */
 
 /* The same start for every input, as far as a host can bring it about: a cartridge in drive 0,
@@ -163,6 +175,7 @@ static void start(void)
     }
     for (unsigned i = 0; i < 3; i++) {
         for (unsigned l = 0; l < scsi_target_lun_count(target); l++) {
+            clear_reservations(l); /* the first time an attention may be in the way */
             run(nexus[0], l, tur, 6, NULL, 0, 0);
             run(nexus[1], l, tur, 6, NULL, 0, 0);
         }

@@ -54,8 +54,7 @@ struct persistent {
     uint8_t type;
 };
 
-/* ---- reserve.c: the state and its predicates; with target->lock held --------------------------
- */
+/* ---- reserve.c: the state and its predicates; with target->lock held ------------------------- */
 
 struct registration *registration_of(const struct persistent *p, const char *name);
 /* Append one; NULL: there are too many, or no memory. */
@@ -69,12 +68,11 @@ bool reservation_is_all(unsigned type);         /* all registrants hold it */
 bool reservation_is_registrants(unsigned type); /* registrants may use the unit: RO and AR */
 bool reservation_held_by(const struct persistent *p, const struct registration *r);
 
-/* These take target->lock. */
+/* Whether a reservation of either kind forbids the nexus a command with these flags of its row.
+ * Takes target->lock. */
 bool reservation_conflicts(struct scsi_lu *lu, const struct scsi_nexus *nexus, unsigned op_flags);
 
-/* ---- transport_id.c: names of initiator ports (SPC-5, TransportID)
- * -----------------------------------
- */
+/* ---- transport_id.c: names of initiator ports (SPC-5, TransportID) --------------------------- */
 
 #define PORT_NAME_MAX 256
 
