@@ -155,7 +155,6 @@ int device_note(int fd, struct device device)
         return -1;
     }
     atomic_store(&slots[fd], SLOT(device));
-    house.units[device.lun].used = true;
     return 0;
 }
 
@@ -171,13 +170,18 @@ void device_copied(int from, int to)
         atomic_store(&slots[to], atomic_load(&slots[from]));
 }
 
-void device_close_all(void)
+void device_close_all(bool tapes[UNITS_MAX])
 {
-    for (int fd = 0; fd < FDS_MAX; fd++)
-        if (atomic_load(&slots[fd]) && device_of_fd(fd).kind != DEVICE_NONE) {
-            device_forget(fd);
-            preload_close(fd);
-        }
+    for (int fd = 0; fd < FDS_MAX; fd++) {
+        struct device device = device_of_fd(fd);
+
+        if (device.kind == DEVICE_NONE)
+            continue;
+        device_forget(fd);
+        preload_close(fd);
+        if (device.kind != DEVICE_SG)
+            tapes[device.lun] = true;
+    }
 }
 
 /* Lock files that a shell opened for us before exec: the offset says which kind (st.c). */

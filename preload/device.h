@@ -40,7 +40,6 @@ struct device {
 struct unit {
     pthread_mutex_t lock; /* guards what follows, and everything that goes to the drive */
     unsigned lun;
-    bool used; /* it was opened or inherited here: look at it when the process ends */
     struct session *session;
     int socket; /* of the session; -1: none */
 
@@ -70,8 +69,8 @@ void device_stat(struct device device, struct stat *st);
 int device_open_sg(int flags);
 /* Open a drive's lock file; without taking the lock. */
 int device_open_lock(unsigned lun, int flags);
-/* The descriptors of ours in this process, closed, as it ends. */
-void device_close_all(void);
+/* Close what the process has left open as it ends; tapes[LUN] is set for those that were tapes. */
+void device_close_all(bool tapes[UNITS_MAX]);
 
 struct unit *device_unit(unsigned lun);
 /* The unit's session, made if there is none.  0, or a negated errno: ENXIO if the daemon can't be

@@ -155,10 +155,9 @@ CREAT(creat)
 CREAT(creat64)
 
 /* What has to be done behind the closing of a device. */
-static void closed(struct device device)
+static int closed(struct device device)
 {
-    if (device.kind == DEVICE_ST || device.kind == DEVICE_NST)
-        st_closed(device.lun);
+    return device.kind == DEVICE_ST || device.kind == DEVICE_NST ? st_closed(device.lun) : 0;
 }
 
 EXPORT int close(int fd)
@@ -170,8 +169,7 @@ EXPORT int close(int fd)
         return REAL(close)(fd);
     device_forget(fd);
     rc = REAL(close)(fd);
-    closed(device);
-    return rc;
+    return rc < 0 ? rc : closed(device);
 }
 
 /* ---- copies ------------------------------------------------------------------------------ */
@@ -431,20 +429,21 @@ EXPORT pid_t vfork(void)
  * signal handler interrupted, is left to the next open. */
 __attribute__((destructor)) static void finish(void)
 {
+    bool tapes[UNITS_MAX] = {false};
+
     if (!device_active())
         return;
-    device_close_all();
+    device_close_all(tapes);
     for (unsigned lun = 0; lun < UNITS_MAX; lun++) {
         struct unit *unit = device_unit(lun);
 
-        if (!unit->used || pthread_mutex_trylock(&unit->lock) != 0)
+        if ((!tapes[lun] && !unit->session) || pthread_mutex_trylock(&unit->lock) != 0)
             continue;
         pthread_mutex_unlock(&unit->lock);
-        if (lun)
+        if (tapes[lun])
             st_closed(lun);
         session_close(unit->session);
         unit->session = NULL;
-        unit->used = false;
     }
 }
 

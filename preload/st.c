@@ -117,8 +117,8 @@ static int finish_file(struct st *st)
         rc = st_weof(st, 1);
     else if (st->state.eof == ST_FM_HIT)
         rc = st_uncross(st);
-    if (st->state.rewind)
-        rc = st_rewind(st);
+    if (st->state.rewind && st_rewind(st) && !rc)
+        rc = -EIO;
     st->state.rw = ST_IDLE;
     st->state.rewind = 0;
     return rc;
@@ -199,32 +199,28 @@ int st_open(struct device device, int flags)
     return steal_fd(&fd);
 }
 
-/* Where the drive was left is noted by everybody who knows. */
-static void note_address(struct st *st)
-{
-    uint64_t address;
-
-    st->state.address = st_position(st, &address, NULL) == 0 ? address : UINT64_MAX;
-}
-
-void st_closed(unsigned lun)
+/* Only the last one touches the state: it has the lock again, as nobody else has. */
+int st_closed(unsigned lun)
 {
     CLEANUP_CLOSE int fd = device_open_lock(lun, O_RDONLY | O_CLOEXEC);
-    bool last = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    uint64_t address;
     struct st st;
-    int saved = errno;
+    int rc = 0, saved = errno;
 
-    if (!last && !device_unit(lun)->session)
-        return;
-    if (st_begin(&st, lun) == 0) {
-        if (st.unit->ready) {
-            if (last)
-                finish_file(&st);
-            note_address(&st);
-        }
-        st_end(&st);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        errno = saved;
+        return 0;
     }
+    rc = st_begin(&st, lun);
+    if (rc)
+        return answer(rc);
+    if (st.unit->ready) {
+        rc = finish_file(&st);
+        st.state.address = st_position(&st, &address, NULL) == 0 ? address : UINT64_MAX;
+    }
+    st_end(&st);
     errno = saved;
+    return answer(rc);
 }
 
 /* ---- read -------------------------------------------------------------------------------- */
@@ -292,13 +288,12 @@ static ssize_t read_special(struct st *st, const struct session_command *c, size
         st->state.eof = ST_FM_HIT;
     else if (sense->eom && sense->key <= SENSE_RECOVERED_ERROR)
         st->state.eof = st->state.eof == ST_FM ? ST_EOD_1 : ST_EOM_OK;
-    else if (sense->key == SENSE_BLANK_CHECK && got > 0 && st->unit->block_size)
-        st->state.eof = ST_EOD_1;
-    else if (sense->key == SENSE_BLANK_CHECK && st->state.eof == ST_FM)
-        st->state.eof = ST_EOD_2; /* the first one behind a filemark is an end of file */
     else {
         st->state.block = -1;
-        return -EIO;
+        if (sense->key != SENSE_BLANK_CHECK || st->state.eof != ST_FM)
+            return -EIO;
+        st->state.eof = ST_EOD_2; /* the first one behind a filemark is an end of file */
+        return 0;
     }
     add_blocks(st, got / unit);
     return got;

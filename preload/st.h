@@ -60,8 +60,8 @@ int st_open(struct device device, int flags);
 ssize_t st_read(struct device device, void *buf, size_t count);
 ssize_t st_write(struct device device, const void *buf, size_t count);
 int st_ioctl(struct device device, unsigned long request, void *arg);
-/* A descriptor of the drive was closed. */
-void st_closed(unsigned lun);
+/* A descriptor of the drive was closed; as close(2), what was written may not be safe: -1. */
+int st_closed(unsigned lun);
 
 /* ---- for st*.c: 0 or a negated errno ----------------------------------------------------- */
 

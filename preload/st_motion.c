@@ -342,6 +342,7 @@ static int op_compression(struct st *st, int op, int count)
     page[0] &= 0x3f;
     page[2] = (uint8_t)(count & 1 ? page[2] | 0x80 : page[2] & 0x7f); /* DCE */
     data[0] = data[1] = 0;
+    data[2] &= 0x7f; /* WP is not for us to set */
     return mode_select(st, data, sizeof(data));
 }
 

@@ -92,6 +92,27 @@ if has cpio cpio; then
     is "cpio lists" 8 "$(x cpio -it -C 65536 --quiet -I /dev/st1 2>/dev/null | wc -l)"
 fi
 
+# ---- what st counts: two files of three blocks
+place() { # file and block number, flags
+    x mt-st -f /dev/nst0 status |
+        sed -n -e 's/^File number=\([-0-9]*\), block number=\([-0-9]*\),.*/\1 \2/p' \
+            -e '/General status bits/{n;s/ IM_REP_EN//p}' | paste -sd ''
+}
+x mt-st -f /dev/nst0 rewind
+x sh -c 'for i in 1 2; do dd if=/dev/zero of=/dev/nst0 bs=10k count=3 2>/dev/null; done'
+is "behind two files" "2 0 EOF ONLINE" "$(place)"
+x mt-st -f /dev/nst0 rewind
+is "at the beginning" "0 0 BOT ONLINE" "$(place)"
+x dd if=/dev/nst0 of=/dev/null bs=10k count=2 2>/dev/null
+is "two blocks read" "0 2 ONLINE" "$(place)"
+x dd if=/dev/nst0 of=/dev/null bs=10k 2>/dev/null
+is "the filemark met" "1 0 EOF ONLINE" "$(place)"
+x sh -c 'dd if=/dev/nst0 bs=10k; dd if=/dev/nst0 bs=10k' >/dev/null 2>&1
+is "the end of data met" "2 -1 EOD ONLINE" "$(place)"
+says "Input/output error" dd if=/dev/nst0 of=/dev/null bs=10k
+x mt-st -f /dev/nst0 rewind
+check "compression can be asked for" x mt-st -f /dev/nst0 compression 1
+
 # ---- shells: descriptors that go from program to program
 check "two programs write one file" x bash -c \
     '{ dd if="$1" bs=10k count=1; dd if="$1" bs=10k count=1; } 2>/dev/null >/dev/nst0' - "$tree/sub/file5"
@@ -106,6 +127,12 @@ x sh -c 'cat /dev/nst0' >"$work/got"
 check "cat reads" cmp "$work/got" "$tree/sub/file1"
 says "busy" sh -c 'exec 5<>/dev/nst0; dd if=/dev/nst0 of=/dev/null count=1'
 says "busy" sh -c 'exec 5<>/dev/nst0; tar -tf /dev/st0'
+says "used by another" sh -c 'exec 5<>/dev/nst0; "$1" dump --drive 0 --volume CAP001L8 /tmp' - "$capstan"
+x mt-st -f /dev/nst0 rewind
+check "the children of a shell" x bash -c \
+    'exec 5>/dev/nst0; dd if=/dev/zero bs=10k count=1 >&5 2>/dev/null; (true); (true)
+        dd if=/dev/zero bs=10k count=1 >&5 2>/dev/null'
+is "a child that ends does not end the file" 3 "$(at)"
 
 # ---- a program that was killed: the next one finds its file ended
 x mt-st -f /dev/nst0 rewind
