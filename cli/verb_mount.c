@@ -2,7 +2,10 @@
 /* verb_mount.c - `capstan mount`: the view. */
 #include <config.h>
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "cli/cli.h"
 #include "common/cleanup.h"
@@ -17,6 +20,18 @@ const struct cli_option verb_mount_options[] = {
 };
 
 #ifdef HAVE_FUSE
+/* Is a FUSE file system mounted on dir itself?  A second one would hide it, and unmounting would
+ * only bring the first one back. */
+static bool is_view_already(const char *dir, const struct stat *st)
+{
+    CLEANUP_CLOSE int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat up;
+    struct statfs fs;
+
+    return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC &&
+           fstatat(fd, "..", &up, 0) == 0 && up.st_dev != st->st_dev;
+}
+
 int verb_mount(struct cli *cli, struct error *err)
 {
     struct view_options options = {
@@ -38,6 +53,10 @@ int verb_mount(struct cli *cli, struct error *err)
         return error_errno(err, "%s cannot be mounted on", options.mountpoint);
     if (!S_ISDIR(st.st_mode))
         return error_set(err, ERR_USAGE, "%s is not a directory", options.mountpoint);
+    if (is_view_already(options.mountpoint, &st))
+        return error_set(err, ERR_EXISTS,
+                         "something is mounted on %s already; unmount it first: fusermount3 -u %s",
+                         options.mountpoint, options.mountpoint);
     rc = cli_path(cli, "catalog", &catalog_dir, err);
     options.catalog_dir = catalog_dir;
     return rc ? rc : view_run(&options, err);

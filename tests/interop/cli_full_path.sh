@@ -102,6 +102,7 @@ fi
 mkdir "$work/view"
 if [ -w /dev/fuse ] && "$capstan" version | grep -q 'fuse *yes'; then
     expect 0 "" "$capstan" mount "$work/view"
+    expect 1 "mounted on .* already; unmount it" "$capstan" mount "$work/view"
     expect 0 "random1" find "$work/view" -name random1
     fusermount3 -u "$work/view"
 fi
