@@ -237,14 +237,14 @@ static bool drive_in_use(const json_t *drive)
 static enum rank drive_rank(const struct robot *r, const json_t *drive)
 {
     const char *holds = json_get_text(drive, "cartridge", NULL);
-    bool named = r->options.drive == (int)json_get_integer(drive, "drive", -1);
+    int number = (int)json_get_integer(drive, "drive", ROBOT_ANY_DRIVE);
+    bool named = r->options.drive == number, ours = r->drive == number;
 
-    if ((r->options.drive != ROBOT_ANY_DRIVE && !named) ||
-        (r->drive != ROBOT_ANY_DRIVE && r->drive != (int)json_get_integer(drive, "drive", -1)))
+    if ((r->options.drive != ROBOT_ANY_DRIVE && !named) || (r->drive != ROBOT_ANY_DRIVE && !ours))
         return RANK_NEVER;
     if (!holds)
         return RANK_EMPTY;
-    if (drive_in_use(drive))
+    if (!ours && drive_in_use(drive)) /* it is we who prevent removal from ours */
         return RANK_NEVER;
     return named || robot_in_pool(r, holds) ? RANK_SWAP : RANK_NEVER;
 }

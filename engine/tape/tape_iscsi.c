@@ -362,6 +362,20 @@ static int iscsi_tape_tell(struct tape *tape, struct tape_position *pos, struct 
 /* ---- the cartridge -----------------------------------------------------------------------------
  */
 
+/* PREVENT ALLOW MEDIUM REMOVAL (SPC-5 section 6.17): while we read or write, nobody else may take
+ * the cartridge out.  Losing the session lets go of it.  A drive that does not know the command is
+ * none the worse for it, so only a lost session is an error. */
+static int prevent_removal(struct tape *t, bool prevent, struct error *err)
+{
+    struct session_command c = {.cdb = {0x1e, 0, 0, 0, prevent, 0},
+                                .cdb_len = 6,
+                                .use = SESSION_NEUTRAL,
+                                .what = prevent ? "prevent removal" : "allow removal"};
+    int rc = session_run(session_of(t), &c, err);
+
+    return transport_failed(rc) ? rc : 0;
+}
+
 static int load_unload(struct tape *t, bool load, struct error *err)
 {
     struct session_command c = {.cdb = {0x1b, 0, 0, 0, load, 0},
@@ -377,15 +391,19 @@ static int iscsi_tape_load(struct tape *t, struct error *err)
 {
     int rc = session_ready(session_of(t), err);
 
-    if (rc != -ERR_STATE && rc != -ERR_NO_MEDIUM)
-        return rc;
-    rc = load_unload(t, true, err);
-    return rc ? rc : session_ready(session_of(t), err);
+    if (rc == -ERR_STATE || rc == -ERR_NO_MEDIUM) {
+        rc = load_unload(t, true, err);
+        if (rc == 0)
+            rc = session_ready(session_of(t), err);
+    }
+    return rc ? rc : prevent_removal(t, true, err);
 }
 
 static int iscsi_tape_unload(struct tape *t, struct error *err)
 {
-    return load_unload(t, false, err);
+    int rc = prevent_removal(t, false, err);
+
+    return rc ? rc : load_unload(t, false, err);
 }
 
 const struct tape_ops tape_iscsi_ops = {

@@ -109,6 +109,10 @@ static void test_robot(void)
     expect_element(DRIVE_AT(0), "RIG000L8");
     expect_element(SLOT(0), "");
     CHECK_OK(changer_load(changer, "RIG000L8", info.serial, &err), err); /* it is there */
+    /* Nobody takes out what is being used. */
+    CU_ASSERT_NOT_EQUAL(changer_unload(changer, info.serial, &err), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "prevented"));
+    expect_element(DRIVE_AT(0), "RIG000L8");
     /* Another one: the first goes back to where it was. */
     CHECK_OK(tape_unload(drive, &err), err);
     CHECK_OK(changer_load(changer, "RIG001L8", info.serial, &err), err);
