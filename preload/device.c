@@ -34,6 +34,7 @@ static struct {
     const char *url; /* HOST:PORT/TARGET */
     const char *run; /* ROOT/run */
     unsigned drives;
+    _Atomic pid_t owner; /* the process that the sessions belong to */
     struct unit units[UNITS_MAX];
 } house;
 
@@ -212,8 +213,28 @@ static void adopt(void)
 
 /* ---- sessions ---------------------------------------------------------------------------- */
 
+/* In a child: the sessions, and perhaps held locks, are the parent's. */
+static void forked(void)
+{
+    house.owner = getpid();
+    for (unsigned i = 0; i <= house.drives; i++) {
+        struct unit *unit = &house.units[i];
+
+        pthread_mutex_init(&unit->lock, NULL);
+        if (unit->session && unit->socket >= 0)
+            preload_close(unit->socket);
+        unit->session =
+            NULL; /* its memory stays: its lock may be held by a thread that is not here */
+        unit->socket = -1;
+        unit->checked = false;
+    }
+}
+
+/* dump(8) makes its children by a clone() of its own, past pthread_atfork(). */
 struct unit *device_unit(unsigned lun)
 {
+    if (house.owner != getpid())
+        forked();
     return &house.units[lun];
 }
 
@@ -282,22 +303,6 @@ int device_session(struct unit *unit)
     return unit->session ? 0 : login(unit);
 }
 
-/* In a child: the sessions, and perhaps held locks, are the parent's. */
-static void forked(void)
-{
-    for (unsigned i = 0; i <= house.drives; i++) {
-        struct unit *unit = &house.units[i];
-
-        pthread_mutex_init(&unit->lock, NULL);
-        if (unit->session && unit->socket >= 0)
-            preload_close(unit->socket);
-        unit->session =
-            NULL; /* its memory stays: its lock may be held by a thread that is not here */
-        unit->socket = -1;
-        unit->checked = false;
-    }
-}
-
 bool device_active(void)
 {
     return house.active;
@@ -321,6 +326,7 @@ __attribute__((constructor)) static void start(void)
         house.units[i].lun = i;
         house.units[i].socket = -1;
     }
+    house.owner = getpid();
     pthread_atfork(NULL, NULL, forked);
     house.active = true;
     adopt();

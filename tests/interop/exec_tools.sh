@@ -164,6 +164,18 @@ if has dump restore; then
         'mt-st -f /dev/nst1 rewind; restore -tf /dev/nst1 -b 256 >"$1"' - "$work/out"
     is "restore(8) lists the files" 5 "$(grep -c 'sub/file[0-9]$' "$work/out")"
 fi
+# dump(8) makes its writers by a clone() of its own; it wants a block device.
+if has dump restore && mke2fs -q -t ext4 -d "$tree" "$work/image" 16M 2>"$work/out" &&
+    loop=$(losetup --find --show "$work/image" 2>"$work/out"); then
+    x mt-st -f /dev/nst1 rewind
+    check "dump(8) writes to /dev/nst1" x timeout 120 dump -0 -b 64 -f /dev/nst1 "$loop"
+    losetup -d "$loop"
+    check "restore(8) reads what dump(8) wrote" x sh -c \
+        'mt-st -f /dev/nst1 rewind; restore -tf /dev/nst1 -b 64 >"$1"' - "$work/out"
+    is "restore(8) lists the files of dump(8)" 5 "$(grep -c 'sub/file[0-9]$' "$work/out")"
+else
+    echo "dump(8) to tape is left out: $(tail -n 1 "$work/out")"
+fi
 
 # ---- the daemon ends under a program that has a drive
 says "Input/output error" bash -c \
