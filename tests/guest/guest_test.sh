@@ -12,7 +12,7 @@ capstan=${CAPSTAN:-$(command -v capstan || true)}
     echo "no capstan program; build it and set CAPSTAN"
     exit 1
 }
-if nm -D "$capstan" 2>/dev/null | grep -qE '__[at]san_init'; then
+if nm -D "$capstan" 2>/dev/null | grep -E '__[at]san_init' >/dev/null; then
     echo "the guest is for programs without sanitizers: emulation is slow enough"
     exit 77
 fi
