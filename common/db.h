@@ -40,6 +40,10 @@ struct db_format {
     uint32_t application_id; /* PRAGMA application_id */
     int version;             /* PRAGMA user_version, from 1 */
     const char *schema;      /* statements that make an empty one */
+    /* The version before this one and the statements that make this one of it; NULL: there was
+     * none.  What upgrade makes must be in schema word for word. */
+    const struct db_format *previous;
+    const char *upgrade;
 };
 
 enum db_mode {
@@ -51,7 +55,8 @@ enum db_mode {
 };
 
 /* Open the database at path.  DB_READ_WRITE and DB_CREATE: WAL, synchronous=FULL (a commit is
- * durable), foreign keys enforced.
+ * durable), foreign keys enforced; a file of an older version that format knows is brought up to it
+ * in one transaction, or ERR_FORMAT if it may not be written.
  * Errors: ERR_NOT_FOUND, ERR_PERMISSION, ERR_FORMAT (foreign, newer, or empty), ERR_CORRUPT,
  * ERR_EXISTS (DB_BUILD of a file that is not empty), ERR_BUSY, ERR_IO, ERR_NO_SPACE. */
 int db_open(const char *path, const struct db_format *format, enum db_mode mode, struct db **out,

@@ -97,15 +97,15 @@ static int schema_text(struct db *db, sqlite3 *handle, char **out, struct error 
 }
 
 /* ERR_FORMAT unless the schema is exactly what format->schema makes. */
-static int check_schema(struct db *db, struct error *err)
+static int check_schema(struct db *db, const struct db_format *format, struct error *err)
 {
     CLEANUP_FREE char *have = NULL, *want = NULL;
     sqlite3 *model = NULL;
     int rc = 0;
 
     if (sqlite3_open(":memory:", &model) != SQLITE_OK ||
-        sqlite3_exec(model, db->format->schema, NULL, NULL, NULL) != SQLITE_OK)
-        rc = error_set(err, ERR_INTERNAL, "The schema of the %s is wrong: %s", db->format->what,
+        sqlite3_exec(model, format->schema, NULL, NULL, NULL) != SQLITE_OK)
+        rc = error_set(err, ERR_INTERNAL, "The schema of the %s is wrong: %s", format->what,
                        sqlite3_errmsg(model));
     if (rc == 0)
         rc = schema_text(db, model, &want, err);
@@ -116,12 +116,23 @@ static int check_schema(struct db *db, struct error *err)
         rc = error_set(err, ERR_FORMAT,
                        "%s is not a proper %s: its tables are not those of version %d; it was "
                        "changed by something else and is left alone",
-                       db->path, db->format->what, db->format->version);
+                       db->path, format->what, format->version);
     return rc;
 }
 
-/* *empty: no application_id, no version, no table: nothing was ever made here. */
-static int check_identity(struct db *db, bool *empty, struct error *err)
+/* The format of a version, which is db's or one before it; NULL: there never was such a one. */
+static const struct db_format *format_of(const struct db *db, int64_t version)
+{
+    const struct db_format *f = db->format;
+
+    while (f && f->version != version)
+        f = f->previous;
+    return f;
+}
+
+/* *found: what the file is; NULL: no application_id, no version, no table: nothing was ever made
+ * here. */
+static int check_identity(struct db *db, const struct db_format **found, struct error *err)
 {
     int64_t id, version, objects;
     int rc = db_get_int(db, "PRAGMA application_id", &id, err);
@@ -132,8 +143,8 @@ static int check_identity(struct db *db, bool *empty, struct error *err)
         rc = db_get_int(db, "SELECT count(*) FROM sqlite_schema", &objects, err);
     if (rc != 0)
         return rc;
-    *empty = id == 0 && version == 0 && objects == 0;
-    if (*empty)
+    *found = NULL;
+    if (id == 0 && version == 0 && objects == 0)
         return 0;
     if ((uint32_t)id != db->format->application_id)
         return error_set(err, ERR_FORMAT, "%s is not a Capstan %s (application id %08x)", db->path,
@@ -142,22 +153,55 @@ static int check_identity(struct db *db, bool *empty, struct error *err)
         return error_set(err, ERR_FORMAT,
                          "%s is a %s of version %lld; this program knows up to %d: use a newer one",
                          db->path, db->format->what, (long long)version, db->format->version);
-    if (version != db->format->version)
+    *found = format_of(db, version);
+    if (!*found)
         return error_set(err, ERR_FORMAT, "%s is a %s of version %lld, which was never released",
                          db->path, db->format->what, (long long)version);
-    return check_schema(db, err);
+    return check_schema(db, *found, err);
+}
+
+/* Run the upgrades from `from`, which the file is, to `to`. */
+static int upgrade_steps(struct db *db, const struct db_format *from, const struct db_format *to,
+                         struct error *err)
+{
+    int rc = from == to ? 0 : upgrade_steps(db, from, to->previous, err);
+
+    return rc == 0 && from != to ? db_exec(db, to->upgrade, err) : rc;
+}
+
+/* Another process may have been first; a failure or a crash leaves the old version. */
+static int upgrade_schema(struct db *db, struct error *err)
+{
+    DB_TRANSACTION(db);
+    const struct db_format *found;
+    char pragma[64];
+    int rc;
+
+    if (db->readonly)
+        return error_set(err, ERR_FORMAT,
+                         "%s is a %s of an older version and may not be written: open it once as "
+                         "its owner",
+                         db->path, db->format->what);
+    snprintf(pragma, sizeof(pragma), "PRAGMA user_version=%d", db->format->version);
+    if ((rc = db_begin(db, err)) != 0 || (rc = check_identity(db, &found, err)) != 0 ||
+        found == db->format)
+        return rc;
+    if ((rc = upgrade_steps(db, found, db->format, err)) != 0 ||
+        (rc = db_exec(db, pragma, err)) != 0 || (rc = check_schema(db, db->format, err)) != 0)
+        return rc;
+    return db_commit(db, err);
 }
 
 static int make_schema(struct db *db, struct error *err)
 {
     DB_TRANSACTION(db);
+    const struct db_format *found;
     char pragmas[128];
-    bool empty;
     int rc = db_begin(db, err);
 
     if (rc == 0)
-        rc = check_identity(db, &empty, err);
-    if (rc != 0 || !empty) /* another process was first */
+        rc = check_identity(db, &found, err);
+    if (rc != 0 || found) /* another process was first */
         return rc;
     snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id=%d; PRAGMA user_version=%d",
              (int)db->format->application_id, db->format->version);
@@ -205,24 +249,26 @@ static int enter_wal(struct db *db, struct error *err)
 
 static int db_set_up(struct db *db, enum db_mode mode, struct error *err)
 {
-    bool empty;
+    const struct db_format *found;
     int rc =
         db_exec(db, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY", err);
 
     if (rc == 0)
-        rc = check_identity(db, &empty, err);
+        rc = check_identity(db, &found, err);
     if (rc != 0)
         return rc;
     db->readonly = mode == DB_IMMUTABLE || sqlite3_db_readonly(db->handle, "main") == 1;
-    if (empty && mode != DB_CREATE && mode != DB_BUILD)
+    if (!found && mode != DB_CREATE && mode != DB_BUILD)
         return error_set(err, ERR_FORMAT, "%s is empty: it is not a Capstan %s", db->path,
                          db->format->what);
-    if (!empty && mode == DB_BUILD)
+    if (found && mode == DB_BUILD)
         return error_set(err, ERR_EXISTS, "%s exists already", db->path);
     if (mode == DB_BUILD)
         rc = begin_building(db, err);
-    if (rc == 0 && empty)
+    if (rc == 0 && !found)
         rc = make_schema(db, err);
+    else if (rc == 0 && found != db->format)
+        rc = upgrade_schema(db, err);
     if (rc == 0 && mode != DB_BUILD && !db->readonly)
         rc = enter_wal(db, err);
     return rc;

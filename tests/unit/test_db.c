@@ -353,6 +353,50 @@ static void test_build_and_immutable(void)
     clean();
 }
 
+/* ---- an older version ------------------------------------------------------------------------ */
+
+#define NOTED "CREATE TABLE noted(barcode TEXT PRIMARY KEY) STRICT;"
+#define SEEN  "CREATE TABLE seen(barcode TEXT PRIMARY KEY) STRICT;"
+
+static int open_as(const struct db_format *f, enum db_mode mode, struct db **out, struct error *err)
+{
+    *out = NULL;
+    return db_open(path, f, mode, out, err);
+}
+
+static void test_upgrade(void)
+{
+    static struct db_format third, fourth, broken;
+    struct error err = ERROR_INIT;
+    struct db *db;
+    char schema[1024];
+    int64_t n = -1;
+
+    fresh();
+    snprintf(schema, sizeof(schema), "%s" NOTED SEEN, format.schema);
+    third = (struct db_format){"test database", format.application_id, 3, NULL, &format, NOTED};
+    fourth = (struct db_format){"test database", format.application_id, 4, schema, &third, SEEN};
+    broken = fourth;
+    broken.upgrade = "CREATE TABLE seen(barcode TEXT) STRICT";
+    CHECK_OK(open_as(&format, DB_CREATE, &db, &err), err);
+    CHECK_OK(insert(db, "OLD001L8", 7, &err), err);
+    db_close(db);
+    CHECK_FAILS(open_as(&broken, DB_READ_WRITE, &db, &err), ERR_FORMAT, err);
+    CHECK_OK(open_as(&format, DB_READ_WRITE, &db, &err), err); /* it is as it was */
+    db_close(db);
+    CHECK_FAILS(open_as(&fourth, DB_IMMUTABLE, &db, &err), ERR_FORMAT, err);
+    CHECK_OK(open_as(&fourth, DB_READ_WRITE, &db, &err), err); /* two steps at once */
+    CU_ASSERT_EQUAL(count(db), 1);
+    CHECK_OK(db_get_int(db, "SELECT count(*) FROM seen", &n, &err), err);
+    CHECK_OK(db_get_int(db, "PRAGMA user_version", &n, &err), err);
+    CU_ASSERT_EQUAL(n, 4);
+    db_close(db);
+    CHECK_FAILS(open_as(&format, DB_READ_WRITE, &db, &err), ERR_FORMAT, err);
+    tamper("PRAGMA user_version = 2"); /* it says that it is old, and is not */
+    CHECK_FAILS(open_as(&fourth, DB_READ_WRITE, &db, &err), ERR_FORMAT, err);
+    clean();
+}
+
 static const struct check_test tests[] = {
     {"create and reopen", test_create_and_reopen},
     {"statements", test_statements},
@@ -362,6 +406,7 @@ static const struct check_test tests[] = {
     {"damaged", test_damaged},
     {"check finds dangling rows", test_check_finds_dangling_rows},
     {"build and immutable", test_build_and_immutable},
+    {"upgrade", test_upgrade},
 };
 
 CHECK_MAIN("db", tests)

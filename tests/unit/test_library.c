@@ -403,6 +403,92 @@ static void test_kill(void)
     clean();
 }
 
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static void test_values(void)
+{
+    static uint8_t large[LIBRARY_VALUE_MAX], got[LIBRARY_VALUE_MAX];
+    struct library *lib;
+    size_t len = 0;
+
+    fresh();
+    lib = reopen(&geometry);
+    memset(large, 0xa5, sizeof(large));
+    CHECK_FAILS(library_value_get(lib, "drive.0.mode", got, 8, &len, &err), ERR_NOT_FOUND, err);
+    CHECK_OK(library_value_set(lib, "drive.0.mode", "\0\1\2", 3, &err), err);
+    CHECK_OK(library_value_set(lib, "drive.1.mode", large, sizeof(large), &err), err);
+    CHECK_FAILS(library_value_set(lib, "x", large, sizeof(large) + 1, &err), ERR_RANGE, err);
+    CHECK_FAILS(library_value_set(lib, "", "x", 1, &err), ERR_RANGE, err);
+    CHECK_FAILS(library_value_set(lib, "A B", "x", 1, &err), ERR_RANGE, err);
+    library_close(lib);
+    lib = reopen(&geometry);
+    CHECK_OK(library_value_get(lib, "drive.0.mode", got, 3, &len, &err), err);
+    CU_ASSERT(len == 3 && memcmp(got, "\0\1\2", 3) == 0);
+    CHECK_FAILS(library_value_get(lib, "drive.0.mode", got, 2, &len, &err), ERR_LENGTH, err);
+    CU_ASSERT_EQUAL(len, 3);
+    CHECK_OK(library_value_get(lib, "drive.1.mode", got, sizeof(got), &len, &err), err);
+    CU_ASSERT(len == sizeof(large) && memcmp(got, large, len) == 0);
+    CHECK_OK(library_value_set(lib, "drive.0.mode", "z", 1, &err), err);
+    CHECK_OK(library_value_get(lib, "drive.0.mode", got, 9, &len, &err), err);
+    CU_ASSERT(len == 1 && got[0] == 'z');
+    CHECK_OK(library_value_set(lib, "drive.0.mode", NULL, 0, &err), err);
+    CHECK_FAILS(library_value_get(lib, "drive.0.mode", got, 9, &len, &err), ERR_NOT_FOUND, err);
+    library_close(lib);
+    clean();
+}
+
+/* Count up in a value and say each one that is durable, until killed. */
+static void count_up(int say)
+{
+    uint8_t bytes[512];
+    struct library *lib;
+
+    if (library_open(root, NULL, &lib, NULL) != 0)
+        _exit(3);
+    for (uint32_t n = 1;; n++) {
+        memset(bytes, (int)(n & 0xff), sizeof(bytes));
+        memcpy(bytes, &n, sizeof(n));
+        if (library_value_set(lib, "changer.mode", bytes, sizeof(bytes), NULL) != 0 ||
+            write(say, &n, sizeof(n)) != sizeof(n))
+            _exit(4);
+    }
+}
+
+/* The value that was said last, or the one that was being written; never a mixture. */
+static void test_values_kill(void)
+{
+    fresh();
+    for (int i = 0; i < 10; i++) {
+        uint8_t bytes[512] = "";
+        uint32_t said = 0, kept;
+        struct library *lib;
+        int ends[2];
+        size_t len = 0;
+        pid_t pid;
+
+        CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+        if ((pid = fork()) == 0)
+            count_up(ends[1]);
+        close(ends[1]);
+        for (int heard = 0; heard < 3 + i; heard++)
+            CU_ASSERT_EQUAL(read(ends[0], &said, sizeof(said)), sizeof(said));
+        usleep((useconds_t)(i * 531));
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        while (read(ends[0], &kept, sizeof(kept)) == sizeof(kept))
+            said = kept;
+        close(ends[0]);
+        lib = reopen(NULL);
+        CHECK_OK(library_value_get(lib, "changer.mode", bytes, sizeof(bytes), &len, &err), err);
+        memcpy(&kept, bytes, sizeof(kept));
+        CU_ASSERT(len == sizeof(bytes) && (kept == said || kept == said + 1));
+        for (size_t k = sizeof(kept); k < sizeof(bytes); k++)
+            CU_ASSERT_EQUAL_FATAL(bytes[k], kept & 0xff);
+        library_close(lib);
+    }
+    clean();
+}
+
 /* ---- hostile files --------------------------------------------------------------------------- */
 
 static void spoil(const char *sql)
@@ -469,6 +555,25 @@ static void test_damaged_file(void)
     clean();
 }
 
+/* A library.db of version 1 has neither layout, vault nor values, and is taken over as it is. */
+static void test_version_1(void)
+{
+    struct library *lib;
+    struct library_element e;
+
+    fresh();
+    lib = reopen(&geometry);
+    CHECK_OK(make(lib, "OLD001L8", LIBRARY_ADDRESS_SLOT + 3), err);
+    library_close(lib);
+    spoil("DROP TABLE layout; DROP TABLE vault; DROP TABLE value; PRAGMA user_version = 1");
+    lib = reopen(&geometry);
+    CHECK_OK(library_find(lib, "OLD001L8", &e, &err), err);
+    CU_ASSERT_EQUAL(e.address, LIBRARY_ADDRESS_SLOT + 3);
+    CHECK_OK(library_value_set(lib, "x", "y", 1, &err), err);
+    library_close(lib);
+    clean();
+}
+
 static const struct check_test tests[] = {
     {"create_open", test_create_open},
     {"geometry_grows", test_geometry_grows},
@@ -480,6 +585,9 @@ static const struct check_test tests[] = {
     {"barcode_media", test_barcode_media},
     {"strays", test_strays},
     {"kill", test_kill},
+    {"values", test_values},
+    {"values_kill", test_values_kill},
+    {"version_1", test_version_1},
     {"hostile_db", test_hostile_db},
     {"damaged_file", test_damaged_file},
 };

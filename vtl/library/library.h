@@ -98,6 +98,22 @@ int library_move(struct library *lib, uint16_t from, uint16_t to, struct error *
 int library_exchange(struct library *lib, uint16_t source, uint16_t first, uint16_t second,
                      struct error *err);
 
+/* ---- what the devices of the library remember ------------------------------------------------ */
+
+#define LIBRARY_VALUE_MAX (64 << 10) /* bytes of one value */
+
+/* Keep bytes under a name of 1 to 64 characters of a-z, 0-9, '.', '_' and '-' ("drive.0.mode"):
+ * saved mode pages, registrations that survive a power loss, device identifiers.  Durable on
+ * return; after a crash it is the value of before or this one.  len 0 .. LIBRARY_VALUE_MAX; 0:
+ * there is none any more.  ERR_RANGE: name or length. */
+int library_value_set(struct library *lib, const char *name, const void *bytes, size_t len,
+                      struct error *err);
+
+/* Copy the value to buf; *len is its length.  ERR_NOT_FOUND: there is none; ERR_LENGTH: it is
+ * longer than size, and *len says how long. */
+int library_value_get(struct library *lib, const char *name, void *buf, size_t size, size_t *len,
+                      struct error *err);
+
 /* What a barcode says about its medium: LTO generation (default 8), WORM, cleaning cartridge. */
 struct library_media {
     uint8_t density; /* SSC density code */

@@ -3,28 +3,55 @@
 #include "vtl/library/places.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/db.h"
 
+#define SCHEMA_1                                                                                   \
+    "CREATE TABLE library("                                                                        \
+    " id INTEGER PRIMARY KEY CHECK(id = 0),"                                                       \
+    " drives INTEGER NOT NULL,"                                                                    \
+    " slots INTEGER NOT NULL,"                                                                     \
+    " import_export INTEGER NOT NULL,"                                                             \
+    " serial TEXT NOT NULL) STRICT;"                                                               \
+    "CREATE TABLE element("                                                                        \
+    " address INTEGER PRIMARY KEY CHECK(address BETWEEN 0 AND 65534),"                             \
+    " generation INTEGER NOT NULL,"                                                                \
+    " changed_ns INTEGER NOT NULL) STRICT;"                                                        \
+    "CREATE TABLE place("                                                                          \
+    " barcode TEXT PRIMARY KEY NOT NULL,"                                                          \
+    " element INTEGER NOT NULL UNIQUE CHECK(element BETWEEN 0 AND 65534),"                         \
+    " source INTEGER CHECK(source BETWEEN 0 AND 65534),"                                           \
+    " imported INTEGER NOT NULL CHECK(imported IN (0, 1))) STRICT, WITHOUT ROWID;"
+
+#define SCHEMA_2                                                                                   \
+    "CREATE TABLE layout("                                                                         \
+    " type INTEGER PRIMARY KEY CHECK(type BETWEEN 1 AND 4),"                                       \
+    " first INTEGER NOT NULL CHECK(first BETWEEN 0 AND 65534)) STRICT;"                            \
+    "CREATE TABLE vault("                                                                          \
+    " barcode TEXT PRIMARY KEY NOT NULL,"                                                          \
+    " place TEXT NOT NULL,"                                                                        \
+    " since_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;"                                           \
+    "CREATE TABLE value("                                                                          \
+    " name TEXT PRIMARY KEY NOT NULL,"                                                             \
+    " bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+
+#define APPLICATION_ID 0x43417073 /* "CAps" */
+
+static const struct db_format places_format_1 = {
+    .what = "library database",
+    .application_id = APPLICATION_ID,
+    .version = 1,
+    .schema = SCHEMA_1,
+};
+
 static const struct db_format places_format = {
     .what = "library database",
-    .application_id = 0x43417073, /* "CAps" */
-    .version = 1,
-    .schema = "CREATE TABLE library("
-              " id INTEGER PRIMARY KEY CHECK(id = 0),"
-              " drives INTEGER NOT NULL,"
-              " slots INTEGER NOT NULL,"
-              " import_export INTEGER NOT NULL,"
-              " serial TEXT NOT NULL) STRICT;"
-              "CREATE TABLE element("
-              " address INTEGER PRIMARY KEY CHECK(address BETWEEN 0 AND 65534),"
-              " generation INTEGER NOT NULL,"
-              " changed_ns INTEGER NOT NULL) STRICT;"
-              "CREATE TABLE place("
-              " barcode TEXT PRIMARY KEY NOT NULL,"
-              " element INTEGER NOT NULL UNIQUE CHECK(element BETWEEN 0 AND 65534),"
-              " source INTEGER CHECK(source BETWEEN 0 AND 65534),"
-              " imported INTEGER NOT NULL CHECK(imported IN (0, 1))) STRICT, WITHOUT ROWID;",
+    .application_id = APPLICATION_ID,
+    .version = 2,
+    .schema = SCHEMA_1 SCHEMA_2,
+    .previous = &places_format_1,
+    .upgrade = SCHEMA_2,
 };
 
 struct places {
@@ -262,4 +289,46 @@ int places_commit(struct places *p, struct error *err)
     if (rc != 0)
         db_rollback(p->db);
     return rc;
+}
+
+/* ---- named values ---------------------------------------------------------------------------- */
+
+int places_set_value(struct places *p, const char *name, const void *bytes, size_t len,
+                     struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    int rc = db_prepare(p->db,
+                        len ? "INSERT OR REPLACE INTO value(name, bytes) VALUES(?1, ?2)"
+                            : "DELETE FROM value WHERE name = ?1",
+                        &q, err);
+
+    if (rc != 0)
+        return rc;
+    db_bind_text(q, 1, name);
+    if (len)
+        db_bind_blob(q, 2, bytes, len);
+    return db_run(q, err);
+}
+
+int places_get_value(struct places *p, const char *name, void *buf, size_t size, size_t *len,
+                     struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    const void *bytes;
+    bool row;
+    int rc = db_prepare(p->db, "SELECT bytes FROM value WHERE name = ?1", &q, err);
+
+    if (rc != 0)
+        return rc;
+    db_bind_text(q, 1, name);
+    if ((rc = db_step(q, &row, err)) != 0)
+        return rc;
+    if (!row)
+        return error_set(err, ERR_NOT_FOUND, "The library keeps no value %s", name);
+    bytes = db_column_blob(q, 0, len);
+    if (*len > size)
+        return error_set(err, ERR_LENGTH, "%s: the value %s has %zu bytes, more than %zu",
+                         db_path(p->db), name, *len, size);
+    memcpy(buf, bytes, *len);
+    return 0;
 }

@@ -2,9 +2,11 @@
 /*
  * places.h - library.db: where each cartridge is, as rows that a crash can't contradict.
  *
- * Three tables.  `library` is one row with the geometry.  `place` has a row per cartridge: the
+ * Its tables: `library` is one row with the geometry.  `place` has a row per cartridge: the
  * barcode is its primary key and the element is UNIQUE, so SQLite itself refuses a cartridge in two
  * places and two cartridges in one.  `element` remembers when an element changed, and how often.
+ * `layout` has the first element address of each kind, `vault` the cartridges that are known but
+ * not in the library, `value` what the devices of the library remember.
  * Changes are made between places_begin() and places_commit(); with synchronous=FULL a committed
  * change survives a power cut.
  *
@@ -47,5 +49,11 @@ int places_touch(struct places *p, const struct library_element *e,
                  struct error *err);                    /* element */
 int places_commit(struct places *p, struct error *err); /* rolls back if it fails */
 void places_rollback(struct places *p);
+
+/* The contract is that of library_value_set() and library_value_get(). */
+int places_set_value(struct places *p, const char *name, const void *bytes, size_t len,
+                     struct error *err);
+int places_get_value(struct places *p, const char *name, void *buf, size_t size, size_t *len,
+                     struct error *err);
 
 #endif
