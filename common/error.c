@@ -36,6 +36,7 @@ static const struct {
     [ERR_PROTECTED] = {"protected", "The cartridge is write protected."},
     [ERR_NO_MEDIUM] = {"no_medium", "There is no cartridge in the drive."},
     [ERR_LENGTH] = {"length", "The block is larger than the buffer given."},
+    [ERR_ENCRYPTED] = {"encrypted", "The block is encrypted and its key is not here."},
     [ERR_OPERATOR] = {"operator", "An operator must act before this can go on."},
     [ERR_CANCELLED] = {"cancelled", "The work was stopped on request."},
     [ERR_PARTIAL] = {"partial", "The work was done, but not for everything."},

@@ -43,6 +43,7 @@ enum error_code {
     ERR_PROTECTED,   /* Tape: the cartridge is write protected. */
     ERR_NO_MEDIUM,   /* Tape: there is no cartridge in the drive. */
     ERR_LENGTH,      /* Tape: the block is larger than the buffer given. */
+    ERR_ENCRYPTED,   /* Tape: the block is encrypted and nobody here has the key. */
     ERR_OPERATOR,    /* An operator must act first: no cartridge is left, or the like. */
     ERR_CANCELLED,   /* The user or the daemon's shutdown stopped this. */
     ERR_PARTIAL,     /* It was done, but not for everything; the warnings say what is missing. */

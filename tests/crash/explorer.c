@@ -207,7 +207,7 @@ static void cut(struct life *l)
                   "after the cut the tape has %zu objects and is none of the %zu it may be "
                   "(%zu were synced)",
                   found.count, l->state_count, l->states[0].count);
-    (void)cartridge_attribute_get(l->c, ATTRIBUTE, &value, &len, NULL);
+    (void)cartridge_attribute_get(l->c, 0, ATTRIBUTE, &value, &len, NULL);
     if (value != l->attribute[0] && value != l->attribute[1])
         violation(l, "the attribute is neither the old nor the new one");
     l->attribute[0] = l->attribute[1] = value;
@@ -393,7 +393,7 @@ static void op_attribute(struct life *l)
     int rc;
 
     l->attribute[1] = value;
-    rc = cartridge_attribute_set(l->c, ATTRIBUTE, &value, sizeof(value), &err);
+    rc = cartridge_attribute_set(l->c, 0, ATTRIBUTE, &value, sizeof(value), &err);
     if (rc == 0)
         l->attribute[0] = value;
     settle(l, rc, &err);

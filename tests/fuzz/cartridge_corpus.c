@@ -85,7 +85,7 @@ static struct cartridge *make(uint64_t seed, const char *letters, struct store *
              : letters[i] == 'r' ? cartridge_write_run(c, buf, 100, 50, NULL, &err)
              : letters[i] == '<' ? cartridge_locate(c, 0, 2, &err)
              : letters[i] == 'a'
-                 ? cartridge_attribute_set(c, 0x0800, "CAPSTAN", 7, &err)
+                 ? cartridge_attribute_set(c, 0, 0x0800, "CAPSTAN", 7, &err)
                  : cartridge_write(c, buf, 1 + (uint32_t)(i * 131 % 900), NULL, &err),
              &err);
     }

@@ -125,7 +125,7 @@ static void use(struct store *disk, enum cartridge_mode mode)
     if (cartridge_open(disk, mode, &c, NULL) != 0)
         return;
     read_some(c);
-    (void)cartridge_attribute_get(c, 0x0800, value, &len, NULL);
+    (void)cartridge_attribute_get(c, 0, 0x0800, value, &len, NULL);
     if (mode == CARTRIDGE_READ_ONLY) {
         (void)cartridge_verify(c, &report, NULL);
         (void)cartridge_refresh(c, NULL);
@@ -134,7 +134,7 @@ static void use(struct store *disk, enum cartridge_mode mode)
         (void)cartridge_write(c, "fuzz", 4, NULL, NULL);
         (void)cartridge_write_filemarks(c, 1, NULL, NULL);
         (void)cartridge_sync(c, NULL, NULL);
-        (void)cartridge_attribute_set(c, 0x0800, "fuzz", 4, NULL);
+        (void)cartridge_attribute_set(c, 0, 0x0800, "fuzz", 4, NULL);
     }
     cartridge_close(c);
 }

@@ -422,7 +422,7 @@ static void test_protection(void)
     cartridge_close(c);
     CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_ONLY, &c, &err), err);
     CHECK_FAILS(cartridge_write(c, "x", 1, NULL, &err), ERR_PROTECTED, err);
-    CHECK_FAILS(cartridge_attribute_set(c, 1, "x", 1, &err), ERR_PROTECTED, err);
+    CHECK_FAILS(cartridge_attribute_set(c, 0, 1, "x", 1, &err), ERR_PROTECTED, err);
     CHECK_FAILS(cartridge_set_protected(c, true, &err), ERR_PROTECTED, err);
     cartridge_close(c);
     store_close(disk);
@@ -462,27 +462,27 @@ static void test_attributes(void)
     size_t len = sizeof(back);
 
     write_tape(c, "bfb");
-    CHECK_OK(cartridge_attribute_set(c, 0x0800, "CAPSTAN", 7, &err), err);
-    CHECK_OK(cartridge_attribute_set(c, 0x0806, "TEST01L8", 8, &err), err);
-    CHECK_OK(cartridge_attribute_set(c, 0x0800, "other one", 9, &err), err);
+    CHECK_OK(cartridge_attribute_set(c, 0, 0x0800, "CAPSTAN", 7, &err), err);
+    CHECK_OK(cartridge_attribute_set(c, 0, 0x0806, "TEST01L8", 8, &err), err);
+    CHECK_OK(cartridge_attribute_set(c, 0, 0x0800, "other one", 9, &err), err);
     memset(big, 3, sizeof(big));
-    CHECK_OK(cartridge_attribute_set(c, 0x1400, big, 60000, &err), err);
-    CHECK_FAILS(cartridge_attribute_set(c, 0x1401, big, 65535, &err), ERR_NO_SPACE, err);
-    CHECK_FAILS(cartridge_attribute_set(c, 0x1401, big, 65536, &err), ERR_RANGE, err);
+    CHECK_OK(cartridge_attribute_set(c, 0, 0x1400, big, 60000, &err), err);
+    CHECK_FAILS(cartridge_attribute_set(c, 0, 0x1401, big, 65535, &err), ERR_NO_SPACE, err);
+    CHECK_FAILS(cartridge_attribute_set(c, 0, 0x1401, big, 65536, &err), ERR_RANGE, err);
     cartridge_close(c); /* not synced, but attributes sync what is before them */
     CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_ONLY, &c, &err), err);
-    CHECK_OK(cartridge_attribute_get(c, 0x0800, back, &len, &err), err);
+    CHECK_OK(cartridge_attribute_get(c, 0, 0x0800, back, &len, &err), err);
     CU_ASSERT_TRUE(len == 9 && memcmp(back, "other one", 9) == 0);
     len = 4;
-    CHECK_OK(cartridge_attribute_get(c, 0x0806, back, &len, &err), err);
+    CHECK_OK(cartridge_attribute_get(c, 0, 0x0806, back, &len, &err), err);
     CU_ASSERT_TRUE(len == 8 && memcmp(back, "TESTr one", 5) == 0);
-    CHECK_FAILS(cartridge_attribute_get(c, 0x9999, back, &len, &err), ERR_NOT_FOUND, err);
+    CHECK_FAILS(cartridge_attribute_get(c, 0, 0x9999, back, &len, &err), ERR_NOT_FOUND, err);
     CHECK_FAILS(cartridge_locate(c, 0, 4, &err), ERR_END_OF_DATA, err);
     CU_ASSERT_TRUE(at(c, 3, 1));
     cartridge_close(c);
     CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err), err);
-    CHECK_OK(cartridge_attribute_set(c, 0x0800, NULL, 0, &err), err);
-    CHECK_FAILS(cartridge_attribute_get(c, 0x0800, back, &len, &err), ERR_NOT_FOUND, err);
+    CHECK_OK(cartridge_attribute_set(c, 0, 0x0800, NULL, 0, &err), err);
+    CHECK_FAILS(cartridge_attribute_get(c, 0, 0x0800, back, &len, &err), ERR_NOT_FOUND, err);
     cartridge_close(c);
     store_close(disk);
 }

@@ -268,14 +268,18 @@ static void test_not_a_cartridge(void)
     store_close(disk);
     take_copies(TAPE, &all);
     identity = find_copy(&all, IDENTITY_OBJECT);
-    put_le32(identity->data + 8, 2);
-    put_le32(identity->data + 252, crc32c(identity->data, 252));
-    disk = put_copies(&all);
-    CHECK_FAILS(cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err), ERR_FORMAT, err);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "newer program"));
-    /* Refused, it must not stay locked. */
-    CHECK_OK(store_lock(disk, &err), err);
-    store_close(disk);
+    /* A later version, and version 2 with a feature that nobody knows yet. */
+    for (uint32_t version = 2; version <= 3; version++) {
+        put_le32(identity->data + 8, version);
+        put_le32(identity->data + 112, 0x80000000);
+        put_le32(identity->data + 252, crc32c(identity->data, 252));
+        disk = put_copies(&all);
+        CHECK_FAILS(cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err), ERR_FORMAT, err);
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "newer program"));
+        /* Refused, it must not stay locked. */
+        CHECK_OK(store_lock(disk, &err), err);
+        store_close(disk);
+    }
     free_copies(&all);
 }
 

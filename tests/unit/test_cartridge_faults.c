@@ -71,7 +71,7 @@ static int work(struct store *s, struct promise *p)
     }
     if (rc == 0) {
         p->unsure = false;
-        rc = cartridge_attribute_set(c, 1, "x", 1, &err);
+        rc = cartridge_attribute_set(c, 0, 1, "x", 1, &err);
     }
     cartridge_close(c);
     return rc;

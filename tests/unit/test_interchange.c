@@ -181,8 +181,8 @@ static void test_capstan_all(void)
     size_t len = sizeof(text);
 
     tape_write(from.cartridge, "0f1");
-    CHECK_OK(cartridge_attribute_set(from.cartridge, 0x0803, "label", 5, &err), err);
-    CHECK_OK(cartridge_attribute_set(from.cartridge, 0xffff, "", 0, &err), err);
+    CHECK_OK(cartridge_attribute_set(from.cartridge, 0, 0x0803, "label", 5, &err), err);
+    CHECK_OK(cartridge_attribute_set(from.cartridge, 0, 0xffff, "", 0, &err), err);
     CHECK_OK(cartridge_set_protected(from.cartridge, true, &err), err);
     CHECK_OK(export_bytes(&from, "capstan", &out, &report, &err), err);
     CHECK_OK(import_bytes(&to, NULL, out.data, out.len, 1000, &report, &err), err);
@@ -191,7 +191,7 @@ static void test_capstan_all(void)
     CU_ASSERT_EQUAL(to.was.capacity, cartridge_identity(from.cartridge)->capacity);
     CU_ASSERT_STRING_EQUAL(to.was.barcode, "FROM01L8");
     CU_ASSERT(cartridge_protected(to.cartridge));
-    CHECK_OK(cartridge_attribute_get(to.cartridge, 0x0803, text, &len, &err), err);
+    CHECK_OK(cartridge_attribute_get(to.cartridge, 0, 0x0803, text, &len, &err), err);
     CU_ASSERT_EQUAL(len, 5);
     CU_ASSERT_EQUAL(memcmp(text, "label", 5), 0);
     tape_end(&from);
@@ -209,7 +209,7 @@ static void test_capstan_damage(void)
     struct bytes out = {0};
 
     tape_write(from.cartridge, "1ff2");
-    CHECK_OK(cartridge_attribute_set(from.cartridge, 0x0803, "label", 5, &err), err);
+    CHECK_OK(cartridge_attribute_set(from.cartridge, 0, 0x0803, "label", 5, &err), err);
     CHECK_OK(export_bytes(&from, "capstan", &out, &report, &err), err);
     for (size_t at = 0; at <= out.len; at++) {
         struct tape to = tape_new(0);

@@ -5,14 +5,15 @@
  * A cartridge is a segmented, chained, copy-on-write log (doc/cartridge-format.md).  It knows
  * nothing of SCSI: it has partitions, each a sequence of logical objects (blocks and filemarks)
  * with addresses 0, 1, 2 ..., and a current position in one of them.  Errors are of the tape kind
- * (ERR_FILEMARK, ERR_END_OF_DATA, ERR_BEGIN, ERR_END_OF_TAPE, ERR_LENGTH, ERR_PROTECTED) and say
- * exactly where the position is afterwards, because hosts count on it (SSC-5 section 4.2).
+ * (ERR_FILEMARK, ERR_END_OF_DATA, ERR_BEGIN, ERR_END_OF_TAPE, ERR_LENGTH, ERR_PROTECTED,
+ * ERR_ENCRYPTED) and say exactly where the position is afterwards, because hosts count on it (SSC-5
+ * section 4.2).
  *
  * Promises:
  *   1. What cartridge_sync() returned 0 for is read back identically after any crash.
  *   2. After any crash each partition is a prefix, in writing order, of what was written, at least
  *      up to the last sync; an overwrite not yet synced leaves the old data or the new, never a
- * mix.
+ *      mix.  What is done in one partition leaves the others as they are.
  *   3. A damaged record is ERR_CORRUPT with its address; the records beside it stay readable.
  *   4. A handle opened CARTRIDGE_READ_ONLY works beside one writer, in any process, and sees what
  *      was committed when it was opened or last cartridge_refresh()ed.
@@ -33,6 +34,7 @@
 #define CARTRIDGE_BLOCK_MAX     (16u * 1024 * 1024 - 1) /* 24-bit transfer length, SSC-5 READ(6) */
 #define CARTRIDGE_PARTITIONS    4
 #define CARTRIDGE_FILEMARK_COST 64 /* native bytes that a filemark takes of the capacity */
+#define CARTRIDGE_STORED_MAX    (CARTRIDGE_BLOCK_MAX + 256) /* with what encryption adds */
 
 /* What a cartridge is made with; it never changes afterwards. */
 struct cartridge_identity {
@@ -40,7 +42,7 @@ struct cartridge_identity {
     uint8_t uuid[16];                        /* made by cartridge_create() */
     uint8_t density;                         /* SSC density code: 0x5e is LTO-8 */
     bool worm;                               /* written once, never overwritten */
-    uint64_t capacity;                       /* native bytes of partition 0 */
+    uint64_t capacity;                       /* native bytes of the whole medium */
     uint64_t early_warning;                  /* bytes before the end at which early warning is on */
     uint32_t segment_size;                   /* bytes at which a segment object is sealed */
     int64_t created_ns;                      /* ns since 1970 */
@@ -77,6 +79,24 @@ void cartridge_close(struct cartridge *c);
 
 const struct cartridge_identity *cartridge_identity(const struct cartridge *c);
 
+/* ---- partitions -----------------------------------------------------------------------------
+ */
+
+/* How many there are, 1 .. CARTRIDGE_PARTITIONS. */
+unsigned cartridge_partition_count(const struct cartridge *c);
+
+/* Native bytes of a partition; 0 if there is no such one. */
+uint64_t cartridge_partition_capacity(const struct cartridge *c, uint32_t partition);
+
+/* Empty the tape and divide it (FORMAT MEDIUM, SET CAPACITY): partition i holds capacities[i]
+ * native bytes, together at most identity.capacity.  Atomic, durable on return.  What was on the
+ * tape goes to limbo and can be undone (it is a point of cartridge_points(), and undoing brings the
+ * old division back as well).  The attributes of partitions 1.. are gone, those of 0 stay.
+ * Position: beginning of partition 0. Errors: ERR_PROTECTED (also WORM with anything written on
+ * it), ERR_RANGE, else as cartridge_sync(). */
+int cartridge_format(struct cartridge *c, const uint64_t *capacities, unsigned count,
+                     struct error *err);
+
 /* See what a writer has committed since; the position is kept.  Read-only handles only. */
 int cartridge_refresh(struct cartridge *c, struct error *err);
 
@@ -109,6 +129,29 @@ void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos);
 int cartridge_write(struct cartridge *c, const void *data, uint32_t len, bool *early_warning,
                     struct error *err);
 
+/* How the bytes that are stored of a block came from those the host wrote. */
+enum cartridge_compression {
+    CARTRIDGE_PLAIN = 0,
+    CARTRIDGE_LZ4 = 1,
+    CARTRIDGE_ZSTD = 2,
+};
+
+/* A block as it is stored.  The cartridge keeps this and does not look into it; the record's own
+ * CRC covers all of it. */
+struct cartridge_block {
+    uint32_t length;         /* as the host wrote it, without protection: 1..CARTRIDGE_BLOCK_MAX */
+    uint32_t stored;         /* bytes that are stored: 1..CARTRIDGE_STORED_MAX; what it costs in
+                              * native bytes.  length, if it is plain and not encrypted */
+    uint8_t compression;     /* enum cartridge_compression */
+    uint8_t encryption;      /* 0 none, 1 AES-256-GCM */
+    uint8_t protection;      /* the host's logical block protection: 0 none, 1 RS-CRC, 2 CRC32C */
+    uint32_t protection_crc; /* ... as the host sent it, over the plain block; 0 without */
+};
+
+/* As cartridge_write(), of a block in its stored form.  ERR_RANGE: not a possible block. */
+int cartridge_write_block(struct cartridge *c, const struct cartridge_block *block,
+                          const void *stored, bool *early_warning, struct error *err);
+
 /* Write count blocks that all have this content; they are stored once.  For tests of full tapes. */
 int cartridge_write_run(struct cartridge *c, const void *data, uint32_t len, uint32_t count,
                         bool *early_warning, struct error *err);
@@ -136,8 +179,15 @@ bool cartridge_protected(const struct cartridge *c);
 /* Read the block at the position into buf.  *len is the block's true length, also when it is larger
  * than size: then the first size bytes are in buf, the position is behind the block and ERR_LENGTH
  * is returned.  ERR_FILEMARK: the position is behind the filemark.  ERR_END_OF_DATA: at end of
- * data, unchanged.  ERR_CORRUPT: the position is behind the damaged block. */
+ * data, unchanged.  ERR_CORRUPT: the position is behind the damaged block.  ERR_ENCRYPTED: *len is
+ * set, the position is unchanged. */
 int cartridge_read(struct cartridge *c, void *buf, size_t size, uint32_t *len, struct error *err);
+
+/* The block at the position with its stored bytes as they are; position and errors as
+ * cartridge_read(), but ERR_LENGTH if block->stored > size.  *block is filled in with ERR_LENGTH,
+ * too, and all zero with other errors. */
+int cartridge_read_block(struct cartridge *c, void *stored, size_t size,
+                         struct cartridge_block *block, struct error *err);
 
 void cartridge_rewind(struct cartridge *c); /* beginning of the present partition */
 
@@ -166,12 +216,13 @@ int cartridge_space_sequential_filemarks(struct cartridge *c, int64_t count, str
 /* ---- attributes of the medium (MAM) ------------------------------------------------------------
  */
 
-/* Small named values kept with the cartridge (SPC-5 section 7.4).  Set is durable on return.
- * get: *len in = room, out = true length; ERR_NOT_FOUND. */
-int cartridge_attribute_set(struct cartridge *c, uint16_t id, const void *value, size_t len,
-                            struct error *err);
-int cartridge_attribute_get(const struct cartridge *c, uint16_t id, void *value, size_t *len,
-                            struct error *err);
+/* Small named values kept with a partition (SPC-5 section 7.4); those of the medium are partition
+ * 0's.  Set is durable on return; len 0 takes it away.  get: *len in = room, out = true length;
+ * ERR_NOT_FOUND.  ERR_RANGE: no such partition. */
+int cartridge_attribute_set(struct cartridge *c, uint32_t partition, uint16_t id, const void *value,
+                            size_t len, struct error *err);
+int cartridge_attribute_get(const struct cartridge *c, uint32_t partition, uint16_t id, void *value,
+                            size_t *len, struct error *err);
 
 /* ---- undo --------------------------------------------------------------------------------------
  */

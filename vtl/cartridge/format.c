@@ -38,11 +38,12 @@ int identity_check(const struct cartridge_identity *id, struct error *err)
     return 0;
 }
 
-void identity_encode(const struct cartridge_identity *id, uint8_t out[IDENTITY_SIZE])
+void identity_encode(const struct cartridge_identity *id, uint32_t features,
+                     uint8_t out[IDENTITY_SIZE])
 {
     memset(out, 0, IDENTITY_SIZE);
     memcpy(out, IDENTITY_MAGIC, 8);
-    put_le32(out + 8, FORMAT_VERSION);
+    put_le32(out + 8, features ? FORMAT_VERSION_NEW : FORMAT_VERSION);
     put_le32(out + 12, IDENTITY_SIZE);
     memcpy(out + 16, id->uuid, 16);
     memcpy(out + 32, id->barcode, strnlen(id->barcode, CARTRIDGE_BARCODE_MAX));
@@ -54,28 +55,12 @@ void identity_encode(const struct cartridge_identity *id, uint8_t out[IDENTITY_S
     put_le64(out + 88, (uint64_t)id->created_ns);
     put_le64(out + 96, id->limbo_bytes);
     put_le64(out + 104, (uint64_t)id->limbo_ns);
+    put_le32(out + 112, features);
     put_le32(out + 252, crc32c(out, 252));
 }
 
-int identity_decode(const uint8_t *data, size_t len, struct cartridge_identity *id,
-                    struct error *err)
+static void identity_fields(const uint8_t *data, struct cartridge_identity *id)
 {
-    if (len < 16 || memcmp(data, IDENTITY_MAGIC, 8) != 0)
-        return error_set(err, ERR_FORMAT,
-                         "this is not a Capstan cartridge: its object '%s' is "
-                         "foreign",
-                         IDENTITY_OBJECT);
-    if (get_le32(data + 8) > FORMAT_VERSION)
-        return error_set(err, ERR_FORMAT,
-                         "the cartridge has format version %u, this program knows "
-                         "up to %u; use a newer program",
-                         get_le32(data + 8), FORMAT_VERSION);
-    if (len != IDENTITY_SIZE || get_le32(data + 8) == 0 || get_le32(data + 12) != IDENTITY_SIZE ||
-        get_le32(data + 252) != crc32c(data, 252))
-        return error_set(err, ERR_CORRUPT,
-                         "the cartridge's object '%s' is damaged; bring it back "
-                         "from a copy of the cartridge",
-                         IDENTITY_OBJECT);
     memset(id, 0, sizeof(*id));
     memcpy(id->uuid, data + 16, 16);
     memcpy(id->barcode, data + 32, CARTRIDGE_BARCODE_MAX);
@@ -87,6 +72,34 @@ int identity_decode(const uint8_t *data, size_t len, struct cartridge_identity *
     id->created_ns = (int64_t)get_le64(data + 88);
     id->limbo_bytes = get_le64(data + 96);
     id->limbo_ns = (int64_t)get_le64(data + 104);
+}
+
+int identity_decode(const uint8_t *data, size_t len, struct cartridge_identity *id,
+                    uint32_t *features, struct error *err)
+{
+    if (len < 16 || memcmp(data, IDENTITY_MAGIC, 8) != 0)
+        return error_set(err, ERR_FORMAT,
+                         "this is not a Capstan cartridge: its object '%s' is "
+                         "foreign",
+                         IDENTITY_OBJECT);
+    if (get_le32(data + 8) > FORMAT_VERSION_NEW)
+        return error_set(err, ERR_FORMAT,
+                         "the cartridge has format version %u, this program knows "
+                         "up to %u; use a newer program",
+                         get_le32(data + 8), FORMAT_VERSION_NEW);
+    if (len != IDENTITY_SIZE || get_le32(data + 8) == 0 || get_le32(data + 12) != IDENTITY_SIZE ||
+        get_le32(data + 252) != crc32c(data, 252))
+        return error_set(err, ERR_CORRUPT,
+                         "the cartridge's object '%s' is damaged; bring it back "
+                         "from a copy of the cartridge",
+                         IDENTITY_OBJECT);
+    *features = get_le32(data + 8) == FORMAT_VERSION ? 0 : get_le32(data + 112);
+    if (*features & ~(uint32_t)FEATURES_KNOWN)
+        return error_set(err, ERR_FORMAT,
+                         "the cartridge uses features (%08xh) that this program does not know; use "
+                         "a newer program",
+                         *features);
+    identity_fields(data, id);
     if (identity_check(id, err) != 0)
         return error_set(err, ERR_CORRUPT, "the cartridge's object '%s' holds impossible values",
                          IDENTITY_OBJECT);
@@ -129,12 +142,25 @@ bool segment_header_decode(const uint8_t in[SEGMENT_HEADER_SIZE], struct segment
 
 /* ---- records --------------------------------------------------------------------------------- */
 
+/* The flags: compression in bits 0-1, encryption in bit 2, protection in bits 3-4. */
+static uint8_t flags_encode(const struct record *r)
+{
+    return (uint8_t)(r->compression | r->encryption << 2 | r->protection << 3);
+}
+
+static void flags_decode(uint8_t flags, struct record *r)
+{
+    r->compression = flags & 3;
+    r->encryption = flags >> 2 & 1;
+    r->protection = (uint8_t)(flags >> 3); /* 4 and above: bits that mean nothing yet */
+}
+
 void record_encode(const struct record *r, uint8_t out[RECORD_HEADER_SIZE])
 {
     memset(out, 0, RECORD_HEADER_SIZE);
     put_le16(out, RECORD_MAGIC);
     out[2] = (uint8_t)r->type;
-    out[3] = r->flags;
+    out[3] = flags_encode(r);
     out[4] = r->partition;
     put_le32(out + 8, r->back);
     put_le32(out + 12, r->count);
@@ -149,17 +175,29 @@ void record_encode(const struct record *r, uint8_t out[RECORD_HEADER_SIZE])
     put_le32(out + 60, crc32c(out, 60));
 }
 
+bool record_block_sane(const struct record *r)
+{
+    return r->length > 0 && r->length <= CARTRIDGE_BLOCK_MAX && r->stored > 0 &&
+           r->stored <= CARTRIDGE_STORED_MAX && r->compression <= CARTRIDGE_ZSTD &&
+           r->encryption <= 1 && r->protection <= 2 &&
+           (r->stored == r->length || r->compression || r->encryption) &&
+           (r->protection || r->host_crc == 0);
+}
+
 /* What lengths and counts a record of each type may have. */
 static bool record_sane(const struct record *r)
 {
-    bool addresses = r->lba <= INT64_MAX && r->file <= r->lba && r->flags == 0 &&
-                     r->partition < CARTRIDGE_PARTITIONS;
+    bool plain = r->compression == 0 && r->encryption == 0 && r->protection == 0;
+    bool addresses = r->lba <= INT64_MAX && r->file <= r->lba &&
+                     r->partition < CARTRIDGE_PARTITIONS &&
+                     (plain || (r->type == RECORD_DATA && record_block_sane(r)));
 
     switch (r->type) {
     case RECORD_DATA:
     case RECORD_RUN:
         return addresses && r->length > 0 && r->length <= CARTRIDGE_BLOCK_MAX &&
-               r->stored == r->length && r->count > 0 && (r->type == RECORD_RUN || r->count == 1);
+               (r->stored == r->length || !plain) && r->count > 0 &&
+               (r->type == RECORD_RUN || r->count == 1);
     case RECORD_FILEMARK:
         return addresses && r->length == 0 && r->stored == 0 && r->count > 0;
     case RECORD_COMMIT:
@@ -179,7 +217,7 @@ bool record_decode(const uint8_t in[RECORD_HEADER_SIZE], struct record *r)
     if (get_le16(in) != RECORD_MAGIC || get_le32(in + 60) != crc32c(in, 60))
         return false;
     r->type = (enum record_type)in[2];
-    r->flags = in[3];
+    flags_decode(in[3], r);
     r->partition = in[4];
     r->back = get_le32(in + 8);
     r->count = get_le32(in + 12);

@@ -15,7 +15,15 @@
 
 #include "vtl/cartridge/cartridge.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION     1 /* of segments, and of cartridges that use no feature */
+#define FORMAT_VERSION_NEW 2 /* of those that do, and of the superblocks of divided ones */
+
+/* What a cartridge uses beyond version 1, told in its identity before it is used. */
+enum format_feature {
+    FEATURE_DIVIDED = 1u << 0, /* superblocks of version 2: partitions, notes in limbo */
+    FEATURE_BLOCKS = 1u << 1,  /* records with flags: compressed, encrypted, protected blocks */
+    FEATURES_KNOWN = (1u << 2) - 1,
+};
 
 #define IDENTITY_OBJECT "identity"
 #define IDENTITY_SIZE   256
@@ -35,11 +43,13 @@
 
 /* ---- identity -------------------------------------------------------------------------------- */
 
-void identity_encode(const struct cartridge_identity *id, uint8_t out[IDENTITY_SIZE]);
+/* features: enum format_feature, or-ed. */
+void identity_encode(const struct cartridge_identity *id, uint32_t features,
+                     uint8_t out[IDENTITY_SIZE]);
 
-/* ERR_FORMAT (foreign, or a newer version), ERR_CORRUPT. */
+/* ERR_FORMAT (foreign, a newer version, or a feature not known here), ERR_CORRUPT. */
 int identity_decode(const uint8_t *data, size_t len, struct cartridge_identity *id,
-                    struct error *err);
+                    uint32_t *features, struct error *err);
 
 /* Are the values of id possible ones? ERR_RANGE with a sentence if not. */
 int identity_check(const struct cartridge_identity *id, struct error *err);
@@ -71,21 +81,24 @@ enum record_type {
 
 struct record {
     enum record_type type;
-    uint8_t flags; /* 0 in version 1 */
+    uint8_t compression, encryption, protection; /* of a DATA record: see struct cartridge_block */
     uint8_t partition;
     uint64_t epoch;
     uint64_t lba;    /* address of the (first) object; for COMMIT and END of the next one */
     uint64_t file;   /* filemarks before it */
-    uint32_t length; /* logical length of one block */
+    uint32_t length; /* of one block, as the host wrote it */
     uint32_t stored; /* bytes of payload that follow the header */
     uint32_t back;   /* distance back to the header before this one, in 16-byte units */
     uint32_t payload_crc;
-    uint32_t host_crc; /* logical block protection as the host sent it; 0 if it did not */
+    uint32_t host_crc; /* logical block protection as the host sent it; 0 if it sent none */
     uint32_t chain;    /* record_chain() of the header before this one */
     uint32_t count;    /* objects: 1 for DATA, n for FILEMARK and RUN, 0 otherwise */
 };
 
 void record_encode(const struct record *r, uint8_t out[RECORD_HEADER_SIZE]);
+
+/* Can a DATA record be like this?  (What struct cartridge_block says of a block.) */
+bool record_block_sane(const struct record *r);
 
 /* False if the bytes are no record header, or its lengths contradict each other. */
 bool record_decode(const uint8_t in[RECORD_HEADER_SIZE], struct record *r);
@@ -106,7 +119,7 @@ static inline uint64_t record_extent(uint32_t stored)
 static inline uint64_t record_cost(const struct record *r)
 {
     return r->type == RECORD_FILEMARK ? (uint64_t)r->count * CARTRIDGE_FILEMARK_COST
-                                      : (uint64_t)r->count * r->length;
+                                      : (uint64_t)r->count * r->stored;
 }
 
 /* ---- index of a segment ---------------------------------------------------------------------- */

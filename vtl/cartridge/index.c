@@ -72,7 +72,7 @@ static bool entries_fit(const struct index_entry *a, const struct index_entry *b
         return b->files - a->files == objects;
     return a->offset16 != 0 && (last || b->offset16 > a->offset16) &&
            (b->used - a->used) % objects == 0 &&
-           (b->used - a->used) / objects <= CARTRIDGE_BLOCK_MAX && b->used > a->used;
+           (b->used - a->used) / objects <= CARTRIDGE_STORED_MAX && b->used > a->used;
 }
 
 static bool index_sane(const struct segment *seg, const struct segment_index *index)

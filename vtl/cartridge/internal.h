@@ -5,6 +5,7 @@
  *   open.c       create, open, recover, refresh, close
  *   super.c      the superblocks: the map of segments, limbo, attributes; published atomically
  *   map.c        which segments make up a partition, which are in limbo
+ *   partition.c  dividing the tape; what a cartridge needs of newer formats
  *   walk.c       reading a segment record by record
  *   index.c      the index of a segment: from its END record, or by a walk
  *   place.c      addresses <-> file numbers <-> native bytes, by binary search
@@ -61,7 +62,14 @@ struct segment_list {
     size_t count, room;
 };
 
+/* How the medium is divided; capacities behind count are 0. */
+struct division {
+    uint32_t count; /* 1 .. CARTRIDGE_PARTITIONS */
+    uint64_t capacity[CARTRIDGE_PARTITIONS];
+};
+
 struct map {
+    struct division division;
     struct segment_list partition[CARTRIDGE_PARTITIONS];
     struct segment_list limbo; /* oldest first */
 };
@@ -89,8 +97,8 @@ bool map_needs(const struct map *map, uint64_t seq);
 /* Is all of seg in its partition? */
 bool map_has(const struct map *map, const struct segment *seg);
 
-/* Check invariant 2 of a map that came from outside: ERR_CORRUPT. */
-int map_check(const struct map *map, uint64_t next_seq, struct error *err);
+/* Check invariant 2 of a map that came from outside, on a medium of capacity: ERR_CORRUPT. */
+int map_check(const struct map *map, uint64_t next_seq, uint64_t capacity, struct error *err);
 
 /* ---- index.c ----------------------------------------------------------------------------------
  */
@@ -221,8 +229,9 @@ struct writer {
     struct segment_index index;
 };
 
-int writer_append(struct cartridge *c, enum record_type type, const void *data, uint32_t len,
-                  uint32_t count, struct error *err);
+/* Append a record like `what`: its type, count, lengths, flags and the host's CRC are taken. */
+int writer_append(struct cartridge *c, const struct record *what, const void *data,
+                  struct error *err);
 int writer_begin(struct cartridge *c, uint32_t partition, struct error *err);
 
 /* Make everything durable, and publish the segment the first time.  On failure the buffer still
@@ -243,19 +252,24 @@ void writer_free(struct writer *w);
 /* ---- super.c ----------------------------------------------------------------------------------
  */
 
+struct attributes {
+    uint8_t *list; /* {id le16, length le16, value} ... */
+    size_t len;
+};
+
 struct super {
     uint64_t generation; /* of the last one tried */
     uint64_t published;  /* of the last one that was written for certain */
     uint64_t next_seq;
+    bool divided; /* it is written as version 2 */
     bool protect;
     struct map map;
-    uint8_t *attributes; /* {id le16, length le16, value} ... */
-    size_t attributes_len;
+    struct attributes attributes[CARTRIDGE_PARTITIONS];
 };
 
 /* Read the newest valid superblock.  *whole: both copies are there, valid and the same. */
-int super_load(struct store *store, const uint8_t uuid[16], struct super *super, bool *whole,
-               struct error *err);
+int super_load(struct store *store, const struct cartridge_identity *id, struct super *super,
+               bool *whole, struct error *err);
 
 /* Write super as the next generation to both places; 0 if at least one has it. */
 int super_write(struct store *store, const uint8_t uuid[16], struct super *super,
@@ -289,6 +303,7 @@ struct cartridge {
     struct store *store; /* not owned */
     enum cartridge_mode mode;
     struct cartridge_identity identity;
+    uint32_t features; /* enum format_feature: those that the identity on the store tells */
     struct super super;
     bool dirty;     /* the map differs from the published one */
     bool branching; /* ... in what the host can see: published by the next sync only */
@@ -305,6 +320,22 @@ static inline struct map *cartridge_map(struct cartridge *c)
     return &c->super.map;
 }
 
+/* ---- partition.c -------------------------------------------------------------------------------
+ */
+
+/* The whole of the medium as one partition. */
+struct division division_whole(const struct cartridge_identity *id);
+
+/* Is d possible on a medium of this capacity? */
+bool division_sane(const struct division *d, uint64_t capacity);
+
+/* Behind so many native bytes of the partition early warning is on. */
+uint64_t partition_early_warning(const struct cartridge *c, uint32_t partition);
+
+/* Say in the identity that features are used, before they are: an older program must refuse the
+ * cartridge with its sentence, and not stumble over what it does not know. */
+int cartridge_need(struct cartridge *c, uint32_t features, struct error *err);
+
 /* ---- place.c ----------------------------------------------------------------------------------
  */
 
@@ -314,7 +345,7 @@ struct object {
     uint64_t offset;    /* of its record in the segment */
     uint64_t first_lba; /* of the record */
     uint32_t count;     /* objects in the record */
-    uint32_t length;    /* of a block */
+    uint32_t stored;    /* bytes that are stored of a block */
     uint64_t left;      /* objects of this kind from the one asked for to the entry's end */
     const char *damage; /* what is wrong, for a message; NULL if not known */
 };

@@ -160,10 +160,12 @@ static bool segment_sane(const struct segment *s, uint32_t partition, uint64_t n
            (s->records_end == 0 || s->records_end >= SEGMENT_HEADER_SIZE);
 }
 
-int map_check(const struct map *map, uint64_t next_seq, struct error *err)
+int map_check(const struct map *map, uint64_t next_seq, uint64_t capacity, struct error *err)
 {
     if (next_seq > INT64_MAX)
         return error_set(err, ERR_CORRUPT, "the next segment's number is beyond all");
+    if (!division_sane(&map->division, capacity))
+        return error_set(err, ERR_CORRUPT, "the partitions do not fit on the medium");
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
         const struct segment_list *list = &map->partition[p];
         struct place at = {0, 0, 0};
@@ -172,8 +174,9 @@ int map_check(const struct map *map, uint64_t next_seq, struct error *err)
         for (size_t i = 0; i < list->count; i++) {
             const struct segment *s = &list->items[i];
 
-            if (!segment_sane(s, p, next_seq) || s->seq <= seq || !place_same(&s->first, &at) ||
-                s->first.lba == s->end.lba || (s->records_end == 0 && i + 1 < list->count))
+            if (p >= map->division.count || !segment_sane(s, p, next_seq) || s->seq <= seq ||
+                !place_same(&s->first, &at) || s->first.lba == s->end.lba ||
+                (s->records_end == 0 && i + 1 < list->count))
                 return error_set(err, ERR_CORRUPT,
                                  "the map of the cartridge contradicts itself at segment %zu of "
                                  "partition %u",

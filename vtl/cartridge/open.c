@@ -77,7 +77,7 @@ int cartridge_create(struct store *store, struct cartridge_identity *id, struct 
 {
     char found[STORE_NAME_MAX + 1] = "";
     uint8_t raw[IDENTITY_SIZE];
-    struct super super = {.next_seq = 1};
+    struct super super = {.next_seq = 1, .map.division = division_whole(id)};
     int rc = identity_check(id, err);
 
     if (rc)
@@ -95,7 +95,7 @@ int cartridge_create(struct store *store, struct cartridge_identity *id, struct 
     rc = super_write(store, id->uuid, &super, err);
     if (rc)
         return rc;
-    identity_encode(id, raw);
+    identity_encode(id, 0, raw);
     return store_put(store, IDENTITY_OBJECT, raw, sizeof(raw), err);
 }
 
@@ -126,7 +126,7 @@ static int repeat_tail(struct cartridge *c, const struct segment *seg, const str
         if (rc == 0 && (got < r.stored || !check_payload(&r, payload)))
             rc = error_set(err, ERR_IO, "a segment changed while it was recovered");
         if (rc == 0)
-            rc = writer_append(c, r.type, payload, r.stored, r.count, err);
+            rc = writer_append(c, &r, payload, err);
     }
     return rc ? rc : writer_commit(c, err);
 }
@@ -273,7 +273,7 @@ static int load_identity(struct cartridge *c, struct error *err)
                          IDENTITY_OBJECT);
     if (rc)
         return error_set(err, why.code, "%s", why.message);
-    return identity_decode(raw, got, &c->identity, err);
+    return identity_decode(raw, got, &c->identity, &c->features, err);
 }
 
 static int open_writing(struct cartridge *c, struct error *err)
@@ -281,8 +281,9 @@ static int open_writing(struct cartridge *c, struct error *err)
     struct orphans orphans = {c, {NULL, 0, 0}};
     struct error why = ERROR_INIT;
     bool whole;
-    int rc = super_load(c->store, c->identity.uuid, &c->super, &whole, err);
+    int rc = super_load(c->store, &c->identity, &c->super, &whole, err);
 
+    c->super.divided = c->features & FEATURE_DIVIDED;
     if (rc == 0)
         rc = store_list(c->store, find_orphan, &orphans, err);
     /* First of all, as a full store may need their room to publish anything.  With a copy of the
@@ -352,7 +353,7 @@ static int load_reading(struct cartridge *c, struct error *err)
     for (int i = 0; i < REFRESH_TRIES; i++) {
         uint64_t before = c->super.generation;
 
-        rc = super_load(c->store, c->identity.uuid, &super, &whole, err);
+        rc = super_load(c->store, &c->identity, &super, &whole, err);
         if (rc)
             return rc;
         if (i > 0 && super.generation == before) {

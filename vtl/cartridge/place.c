@@ -65,7 +65,7 @@ int place_object(struct cartridge *c, uint32_t partition, uint64_t lba, struct o
         .damage = index->damage,
     };
     if (out->kind == OBJECT_BLOCK)
-        out->length = (uint32_t)((next->used - e->used) / (next->lba - e->lba));
+        out->stored = (uint32_t)((next->used - e->used) / (next->lba - e->lba));
     return 0;
 }
 

@@ -47,7 +47,7 @@ static int at_begin(struct cartridge *c, struct error *err)
 
 void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos)
 {
-    const struct cartridge_identity *id = &c->identity;
+    uint64_t capacity = cartridge_partition_capacity(c, c->pos.partition);
     struct place end = map_end(&c->super.map, c->pos.partition);
     const struct writer *w = &c->writer;
     bool unsynced = w->open && w->partition == c->pos.partition && w->pending;
@@ -59,9 +59,9 @@ void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos)
         .eod_lba = end.lba,
         .unsynced = unsynced ? end.lba - w->synced.lba : 0,
         .unsynced_bytes = unsynced ? end.used - w->synced.used : 0,
-        .early_warning = c->pos.at.used > id->capacity - id->early_warning,
+        .early_warning = c->pos.at.used > partition_early_warning(c, c->pos.partition),
         .used = c->pos.at.used,
-        .remaining = end.used < id->capacity ? id->capacity - end.used : 0,
+        .remaining = end.used < capacity ? capacity - end.used : 0,
     };
 }
 
@@ -79,7 +79,7 @@ void cartridge_locate_end(struct cartridge *c)
 
 static int change_partition(struct cartridge *c, uint32_t partition, struct error *err)
 {
-    if (partition != 0)
+    if (partition >= cartridge_partition_count(c))
         return error_set(err, ERR_RANGE, "cartridge %s has no partition %u", c->identity.barcode,
                          partition);
     c->lost = false;

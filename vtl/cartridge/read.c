@@ -59,68 +59,120 @@ static bool header_holds(const struct object *o, const uint8_t *raw, struct reco
 {
     return record_decode(raw, r) && (r->type == RECORD_DATA || r->type == RECORD_RUN) &&
            r->epoch == o->segment->epoch && r->partition == o->segment->partition &&
-           r->lba == o->first_lba && r->count == o->count && r->length == o->length;
+           r->lba == o->first_lba && r->count == o->count && r->stored == o->stored;
 }
 
-/* The payload of o, straight into buf, which has room for it. */
-static int read_direct(struct cartridge *c, const struct object *o, uint64_t lba, void *buf,
-                       struct error *err)
+static bool is_plain(const struct record *r)
+{
+    return r->compression == CARTRIDGE_PLAIN && r->encryption == 0;
+}
+
+/* What was read of a block. */
+struct loaded {
+    struct record header;
+    const uint8_t *stored; /* its bytes: in the caller's buffer or in that for reading ahead */
+};
+
+/* The stored bytes of o, straight into buf, which has room for them.  in->stored stays NULL if they
+ * would be of no use there: the host wants them plain, and they are not. */
+static int load_direct(struct cartridge *c, const struct object *o, uint64_t lba, void *buf,
+                       bool plain, struct loaded *in, struct error *err)
 {
     uint8_t raw[RECORD_HEADER_SIZE];
-    struct record r;
     size_t got;
     int rc = segment_read(c, o->segment, o->offset, raw, sizeof(raw), &got, err);
 
     if (rc)
         return rc;
-    if (got < sizeof(raw) || !header_holds(o, raw, &r))
+    if (got < sizeof(raw) || !header_holds(o, raw, &in->header))
         return damaged(c, lba, "its header is damaged", err);
-    rc = segment_read(c, o->segment, o->offset + RECORD_HEADER_SIZE, buf, r.stored, &got, err);
+    if (plain && !is_plain(&in->header))
+        return 0;
+    rc = segment_read(c, o->segment, o->offset + RECORD_HEADER_SIZE, buf, o->stored, &got, err);
     if (rc)
         return rc;
-    if (got < r.stored || !check_payload(&r, buf))
+    if (got < o->stored || !check_payload(&in->header, buf))
         return damaged(c, lba, "its data is damaged", err);
+    in->stored = buf;
     return 0;
 }
 
-/* The first size bytes of the payload of o, by way of the read-ahead buffer. */
-static int read_ahead(struct cartridge *c, const struct object *o, uint64_t lba, void *buf,
-                      size_t size, struct error *err)
+static int load_ahead(struct cartridge *c, const struct object *o, uint64_t lba, struct loaded *in,
+                      struct error *err)
 {
     const uint8_t *raw;
-    struct record r;
-    int rc = ahead_get(c, o->segment, o->offset, RECORD_HEADER_SIZE + (size_t)o->length, &raw, err);
+    int rc = ahead_get(c, o->segment, o->offset, RECORD_HEADER_SIZE + (size_t)o->stored, &raw, err);
 
     if (rc)
         return rc;
     if (!raw)
         return damaged(c, lba, "its segment ends before it", err);
-    if (!header_holds(o, raw, &r))
+    if (!header_holds(o, raw, &in->header))
         return damaged(c, lba, "its header is damaged", err);
-    if (!check_payload(&r, raw + RECORD_HEADER_SIZE))
+    if (!check_payload(&in->header, raw + RECORD_HEADER_SIZE))
         return damaged(c, lba, "its data is damaged", err);
-    if (size > 0)
-        memcpy(buf, raw + RECORD_HEADER_SIZE, size < r.stored ? size : r.stored);
+    in->stored = raw + RECORD_HEADER_SIZE;
     return 0;
 }
 
-static int read_block(struct cartridge *c, const struct object *o, void *buf, size_t size,
-                      uint32_t *len, struct error *err)
+static int load(struct cartridge *c, const struct object *o, uint64_t lba, void *buf, size_t size,
+                bool plain, struct loaded *in, struct error *err)
+{
+    int rc = 0;
+
+    in->stored = NULL;
+    if (o->stored >= DIRECT_SIZE && o->stored <= size)
+        rc = load_direct(c, o, lba, buf, plain, in, err);
+    return rc || in->stored ? rc : load_ahead(c, o, lba, in, err);
+}
+
+static void step_over_block(struct cartridge *c, const struct object *o)
+{
+    c->pos.at.lba++;
+    c->pos.at.used += o->stored;
+}
+
+/* Find the object at the position.  Anything but a block is stepped over and told. */
+static int find_block(struct cartridge *c, struct object *o, struct error *err)
 {
     uint64_t lba = c->pos.at.lba;
-    bool direct = o->length >= DIRECT_SIZE && o->length <= size;
-    int rc = direct ? read_direct(c, o, lba, buf, err) : read_ahead(c, o, lba, buf, size, err);
+    int rc;
 
-    if (rc && rc != -ERR_CORRUPT)
+    c->lost = false;
+    if (lba >= map_end(cartridge_map(c), c->pos.partition).lba)
+        return error_set(err, ERR_END_OF_DATA, "end of data at block %llu",
+                         (unsigned long long)lba);
+    rc = place_object(c, c->pos.partition, lba, o, err);
+    if (rc || o->kind == OBJECT_BLOCK)
         return rc;
-    c->pos.at.lba++;
-    c->pos.at.used += o->length;
-    if (rc)
-        return rc;
-    *len = o->length;
-    if (o->length > size)
-        return error_set(err, ERR_LENGTH, "block %llu has %u bytes, the buffer %zu",
-                         (unsigned long long)lba, o->length, size);
+    if (o->kind == OBJECT_FILEMARK) {
+        c->pos.at.lba++;
+        c->pos.at.file++;
+        c->pos.at.used += CARTRIDGE_FILEMARK_COST;
+        return error_set(err, ERR_FILEMARK, "filemark at block %llu", (unsigned long long)lba);
+    }
+    rc = place_of(c, c->pos.partition, lba + 1, &c->pos.at, err);
+    return rc ? rc : damaged(c, lba, o->damage ? o->damage : "its record is damaged", err);
+}
+
+static int too_long(uint64_t lba, uint32_t len, size_t size, struct error *err)
+{
+    return error_set(err, ERR_LENGTH, "block %llu has %u bytes, the buffer %zu",
+                     (unsigned long long)lba, len, size);
+}
+
+/* ---- the block as the host wrote it ------------------------------------------------------------
+ */
+
+/* Give out the first size bytes of what was loaded, as the host wrote it. */
+static int give_plain(struct cartridge *c, const struct loaded *in, void *buf, size_t size,
+                      struct error *err)
+{
+    if (!is_plain(&in->header))
+        return error_set(err, ERR_FORMAT, "cartridge %s, block %llu: it is compressed",
+                         c->identity.barcode, (unsigned long long)c->pos.at.lba);
+    if (in->stored != buf && size > 0)
+        memcpy(buf, in->stored, size < in->header.length ? size : in->header.length);
     return 0;
 }
 
@@ -128,24 +180,58 @@ int cartridge_read(struct cartridge *c, void *buf, size_t size, uint32_t *len, s
 {
     uint64_t lba = c->pos.at.lba;
     struct object o;
+    struct loaded in;
     int rc;
 
     *len = 0;
-    c->lost = false;
-    if (lba >= map_end(cartridge_map(c), c->pos.partition).lba)
-        return error_set(err, ERR_END_OF_DATA, "end of data at block %llu",
-                         (unsigned long long)lba);
-    rc = place_object(c, c->pos.partition, lba, &o, err);
+    rc = find_block(c, &o, err);
     if (rc)
         return rc;
-    if (o.kind == OBJECT_BLOCK)
-        return read_block(c, &o, buf, size, len, err);
-    if (o.kind == OBJECT_FILEMARK) {
-        c->pos.at.lba++;
-        c->pos.at.file++;
-        c->pos.at.used += CARTRIDGE_FILEMARK_COST;
-        return error_set(err, ERR_FILEMARK, "filemark at block %llu", (unsigned long long)lba);
+    rc = load(c, &o, lba, buf, size, true, &in, err);
+    if (rc == 0 && in.header.encryption) {
+        *len = in.header.length;
+        return error_set(err, ERR_ENCRYPTED, "cartridge %s, block %llu: it is encrypted",
+                         c->identity.barcode, (unsigned long long)lba);
     }
-    rc = place_of(c, c->pos.partition, lba + 1, &c->pos.at, err);
-    return rc ? rc : damaged(c, lba, o.damage ? o.damage : "its record is damaged", err);
+    if (rc == 0)
+        rc = give_plain(c, &in, buf, size, err);
+    if (rc == 0 || rc == -ERR_CORRUPT)
+        step_over_block(c, &o);
+    if (rc)
+        return rc;
+    *len = in.header.length;
+    return *len > size ? too_long(lba, *len, size, err) : 0;
+}
+
+/* ---- the block as it is stored -----------------------------------------------------------------
+ */
+
+int cartridge_read_block(struct cartridge *c, void *stored, size_t size,
+                         struct cartridge_block *block, struct error *err)
+{
+    uint64_t lba = c->pos.at.lba;
+    struct object o;
+    struct loaded in;
+    int rc;
+
+    memset(block, 0, sizeof(*block));
+    rc = find_block(c, &o, err);
+    if (rc)
+        return rc;
+    rc = load(c, &o, lba, stored, size, false, &in, err);
+    if (rc == 0 || rc == -ERR_CORRUPT)
+        step_over_block(c, &o);
+    if (rc)
+        return rc;
+    *block = (struct cartridge_block){
+        .length = in.header.length,
+        .stored = in.header.stored,
+        .compression = in.header.compression,
+        .encryption = in.header.encryption,
+        .protection = in.header.protection,
+        .protection_crc = in.header.host_crc,
+    };
+    if (in.stored != stored && size > 0)
+        memcpy(stored, in.stored, size < o.stored ? size : o.stored);
+    return o.stored > size ? too_long(lba, o.stored, size, err) : 0;
 }

@@ -25,6 +25,8 @@
 
 #define ENTRY_FLAG_SEALED 1u
 
+#define ATTRIBUTE_HEAD 4u
+
 static const char *const super_names[2] = {"super.a", "super.b"};
 
 /* ---- encoding -------------------------------------------------------------------------------- */
@@ -69,10 +71,41 @@ static size_t map_count(const struct map *map)
     return count;
 }
 
+static size_t attributes_count(const struct super *super)
+{
+    size_t len = 0;
+
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        len += super->attributes[p].len;
+    return len;
+}
+
+/* What version 2 says more: the division, and whose the attributes are. */
+static void division_encode(const struct super *super, uint8_t *raw)
+{
+    put_le32(raw + 64, super->map.division.count);
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        put_le64(raw + 72 + (size_t)p * 8, super->map.division.capacity[p]);
+    for (uint32_t p = 1; p < CARTRIDGE_PARTITIONS; p++)
+        put_le32(raw + 100 + (size_t)p * 4, (uint32_t)super->attributes[p].len);
+}
+
+static uint8_t *attributes_encode(const struct super *super, uint8_t *at)
+{
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
+        const struct attributes *a = &super->attributes[p];
+
+        if (a->len)
+            memcpy(at, a->list, a->len);
+        at += a->len;
+    }
+    return at;
+}
+
 static uint8_t *super_encode(const struct super *super, const uint8_t uuid[16], size_t *len)
 {
-    size_t count = map_count(&super->map);
-    size_t body = (count + super->map.limbo.count) * SUPER_ENTRY_SIZE + super->attributes_len;
+    size_t count = map_count(&super->map), attributes = attributes_count(super);
+    size_t body = (count + super->map.limbo.count) * SUPER_ENTRY_SIZE + attributes;
     uint8_t *raw = calloc(1, SUPER_HEADER_SIZE + body);
     uint8_t *at = raw + SUPER_HEADER_SIZE;
 
@@ -80,7 +113,7 @@ static uint8_t *super_encode(const struct super *super, const uint8_t uuid[16], 
         return NULL;
     *len = SUPER_HEADER_SIZE + body;
     memcpy(raw, SUPER_MAGIC, 8);
-    put_le32(raw + 8, FORMAT_VERSION);
+    put_le32(raw + 8, super->divided ? FORMAT_VERSION_NEW : FORMAT_VERSION);
     put_le32(raw + 12, SUPER_ENTRY_SIZE);
     memcpy(raw + 16, uuid, 16);
     put_le64(raw + 32, super->generation);
@@ -88,14 +121,15 @@ static uint8_t *super_encode(const struct super *super, const uint8_t uuid[16], 
     put_le32(raw + 48, super->protect ? SUPER_FLAG_PROTECT : 0);
     put_le32(raw + 52, (uint32_t)count);
     put_le32(raw + 56, (uint32_t)super->map.limbo.count);
-    put_le32(raw + 60, (uint32_t)super->attributes_len);
+    put_le32(raw + 60, (uint32_t)attributes);
+    if (super->divided)
+        division_encode(super, raw);
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
         for (size_t i = 0; i < super->map.partition[p].count; i++, at += SUPER_ENTRY_SIZE)
             entry_encode(&super->map.partition[p].items[i], at);
     for (size_t i = 0; i < super->map.limbo.count; i++, at += SUPER_ENTRY_SIZE)
         entry_encode(&super->map.limbo.items[i], at);
-    if (super->attributes_len)
-        memcpy(at, super->attributes, super->attributes_len);
+    attributes_encode(super, at);
     put_le32(raw + 120, crc32c(raw + SUPER_HEADER_SIZE, body));
     put_le32(raw + 124, crc32c(raw, 124));
     return raw;
@@ -125,28 +159,99 @@ static bool attributes_sane(const uint8_t *raw, size_t len)
 {
     size_t at = 0;
 
-    while (len - at >= 4) {
+    while (len - at >= ATTRIBUTE_HEAD) {
         size_t value = get_le16(raw + at + 2);
 
-        if (value > len - at - 4)
+        if (value > len - at - ATTRIBUTE_HEAD)
             return false;
-        at += 4 + value;
+        at += ATTRIBUTE_HEAD + value;
     }
     return at == len;
 }
 
-static int super_decode(const uint8_t *raw, size_t len, const uint8_t uuid[16], struct super *super,
-                        struct error *err)
+static int attributes_decode(const uint8_t *raw, size_t len, struct attributes *out,
+                             struct error *err)
 {
-    uint32_t count, limbo, attributes;
-    int rc;
+    if (!attributes_sane(raw, len))
+        return error_set(err, ERR_CORRUPT, "its attributes do not hold");
+    if (len == 0)
+        return 0;
+    out->list = malloc(len);
+    if (!out->list)
+        return error_set(err, ERR_NO_MEMORY, "no memory for attributes");
+    memcpy(out->list, raw, len);
+    out->len = len;
+    return 0;
+}
+
+/* raw: the attributes of all partitions, len bytes; header: that of the superblock. */
+static int all_attributes_decode(const uint8_t *header, const uint8_t *raw, size_t len,
+                                 struct super *super, struct error *err)
+{
+    size_t first = len, part[CARTRIDGE_PARTITIONS] = {0};
+    int rc = 0;
+
+    for (uint32_t p = 1; super->divided && p < CARTRIDGE_PARTITIONS; p++) {
+        part[p] = get_le32(header + 100 + (size_t)p * 4);
+        if (part[p] > first)
+            return error_set(err, ERR_CORRUPT, "its attributes do not hold");
+        first -= part[p];
+    }
+    part[0] = first;
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS && rc == 0; p++) {
+        rc = attributes_decode(raw, part[p], &super->attributes[p], err);
+        raw += part[p];
+    }
+    return rc;
+}
+
+static int division_decode(const uint8_t *raw, const struct cartridge_identity *id,
+                           struct super *super, struct error *err)
+{
+    struct division *d = &super->map.division;
+
+    super->divided = get_le32(raw + 8) >= FORMAT_VERSION_NEW;
+    *d = division_whole(id);
+    if (!super->divided)
+        return 0;
+    d->count = get_le32(raw + 64);
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        d->capacity[p] = get_le64(raw + 72 + (size_t)p * 8);
+    if (!division_sane(d, id->capacity))
+        return error_set(err, ERR_CORRUPT, "its partitions do not fit on the medium");
+    return 0;
+}
+
+/* The parts of a superblock, whose lengths and checksums hold. */
+static int super_parts_decode(const uint8_t *raw, size_t len, const struct cartridge_identity *id,
+                              struct super *super, struct error *err)
+{
+    uint32_t attributes = get_le32(raw + 60);
+    int rc = division_decode(raw, id, super, err);
+
+    super->generation = get_le64(raw + 32);
+    super->next_seq = get_le64(raw + 40);
+    super->protect = get_le32(raw + 48) & SUPER_FLAG_PROTECT;
+    if (rc == 0)
+        rc = entries_decode(raw + SUPER_HEADER_SIZE, get_le32(raw + 52), get_le32(raw + 56),
+                            &super->map, err);
+    if (rc == 0)
+        rc = map_check(&super->map, super->next_seq, id->capacity, err);
+    return rc ? rc : all_attributes_decode(raw, raw + len - attributes, attributes, super, err);
+}
+
+static int super_decode(const uint8_t *raw, size_t len, const struct cartridge_identity *id,
+                        struct super *super, struct error *err)
+{
+    uint32_t version, count, limbo, attributes;
 
     if (len < SUPER_HEADER_SIZE || memcmp(raw, SUPER_MAGIC, 8) != 0 ||
         get_le32(raw + 124) != crc32c(raw, 124))
         return error_set(err, ERR_CORRUPT, "its header is damaged");
-    if (get_le32(raw + 8) != FORMAT_VERSION || get_le32(raw + 12) != SUPER_ENTRY_SIZE)
-        return error_set(err, ERR_FORMAT, "it has format version %u", get_le32(raw + 8));
-    if (memcmp(raw + 16, uuid, 16) != 0)
+    version = get_le32(raw + 8);
+    if (version == 0 || version > FORMAT_VERSION_NEW || get_le32(raw + 12) != SUPER_ENTRY_SIZE)
+        return error_set(err, ERR_FORMAT, "it has format version %u", version);
+    if (memcmp(raw + 16, id->uuid, 16) != 0)
         return error_set(err, ERR_FORMAT, "it belongs to another cartridge");
     count = get_le32(raw + 52);
     limbo = get_le32(raw + 56);
@@ -154,28 +259,12 @@ static int super_decode(const uint8_t *raw, size_t len, const uint8_t uuid[16], 
     if (get_le64(raw + 32) > INT64_MAX || count > SEGMENTS_MAX || limbo > SEGMENTS_MAX ||
         attributes > ATTRIBUTES_MAX ||
         len != SUPER_HEADER_SIZE + ((size_t)count + limbo) * SUPER_ENTRY_SIZE + attributes ||
-        get_le32(raw + 120) != crc32c(raw + SUPER_HEADER_SIZE, len - SUPER_HEADER_SIZE) ||
-        !attributes_sane(raw + len - attributes, attributes))
+        get_le32(raw + 120) != crc32c(raw + SUPER_HEADER_SIZE, len - SUPER_HEADER_SIZE))
         return error_set(err, ERR_CORRUPT, "its lengths or its checksum do not hold");
-    super->generation = get_le64(raw + 32);
-    super->next_seq = get_le64(raw + 40);
-    super->protect = get_le32(raw + 48) & SUPER_FLAG_PROTECT;
-    rc = entries_decode(raw + SUPER_HEADER_SIZE, count, limbo, &super->map, err);
-    if (rc == 0)
-        rc = map_check(&super->map, super->next_seq, err);
-    if (rc)
-        return rc;
-    if (attributes) {
-        super->attributes = malloc(attributes);
-        if (!super->attributes)
-            return error_set(err, ERR_NO_MEMORY, "no memory for attributes");
-        memcpy(super->attributes, raw + len - attributes, attributes);
-    }
-    super->attributes_len = attributes;
-    return 0;
+    return super_parts_decode(raw, len, id, super, err);
 }
 
-static int super_read(struct store *store, const char *name, const uint8_t uuid[16],
+static int super_read(struct store *store, const char *name, const struct cartridge_identity *id,
                       struct super *super, struct error *err)
 {
     CLEANUP_FREE uint8_t *raw = NULL;
@@ -193,14 +282,14 @@ static int super_read(struct store *store, const char *name, const uint8_t uuid[
     rc = store_read(store, name, 0, raw, (size_t)size, &got, err);
     if (rc)
         return rc;
-    rc = super_decode(raw, got, uuid, super, err);
+    rc = super_decode(raw, got, id, super, err);
     if (rc)
         super_free(super);
     return rc;
 }
 
-int super_load(struct store *store, const uint8_t uuid[16], struct super *super, bool *whole,
-               struct error *err)
+int super_load(struct store *store, const struct cartridge_identity *id, struct super *super,
+               bool *whole, struct error *err)
 {
     struct super copy[2];
     struct error why[2] = {ERROR_INIT, ERROR_INIT};
@@ -208,7 +297,7 @@ int super_load(struct store *store, const uint8_t uuid[16], struct super *super,
 
     memset(copy, 0, sizeof(copy));
     for (int i = 0; i < 2; i++) {
-        rc[i] = super_read(store, super_names[i], uuid, &copy[i], &why[i]);
+        rc[i] = super_read(store, super_names[i], id, &copy[i], &why[i]);
         /* A copy that can't be read just now may be the newer one: do not guess. */
         if (rc[i] == -ERR_IO || rc[i] == -ERR_NO_MEMORY || rc[i] == -ERR_PERMISSION) {
             super_free(&copy[0]);
@@ -254,7 +343,8 @@ int super_write(struct store *store, const uint8_t uuid[16], struct super *super
 void super_free(struct super *super)
 {
     map_free(&super->map);
-    free(super->attributes);
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        free(super->attributes[p].list);
     memset(super, 0, sizeof(*super));
 }
 

@@ -35,6 +35,7 @@ static int map_copy(const struct map *from, struct map *to, struct error *err)
     int rc = 0;
 
     memset(to, 0, sizeof(*to));
+    to->division = from->division;
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS && !rc; p++)
         for (size_t i = 0; i < from->partition[p].count && !rc; i++)
             rc = segment_list_add(&to->partition[p], &from->partition[p].items[i], err);
@@ -125,7 +126,7 @@ static int step_back(struct cartridge *c, struct map *map, struct cartridge_poin
         limbo->count = from;
     }
     if (!rc && *done)
-        *done = map_check(map, c->super.next_seq, NULL) == 0;
+        *done = map_check(map, c->super.next_seq, c->identity.capacity, NULL) == 0;
     point->objects = point->filemarks = point->used = 0;
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
         point->objects += map_end(map, p).lba;

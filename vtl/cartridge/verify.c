@@ -31,9 +31,9 @@ static bool all_zero(const uint8_t *p, size_t len)
 }
 
 static int block_holds(struct cartridge *c, struct verify *v, const struct segment *seg,
-                       const struct index_entry *e, uint32_t length, bool *holds, struct error *err)
+                       const struct index_entry *e, uint32_t stored, bool *holds, struct error *err)
 {
-    size_t want = record_extent(length), got;
+    size_t want = record_extent(stored), got;
     struct record r;
     int rc;
 
@@ -43,13 +43,13 @@ static int block_holds(struct cartridge *c, struct verify *v, const struct segme
         v->room = 0;
         v->buf = malloc(want);
         if (!v->buf)
-            return error_set(err, ERR_NO_MEMORY, "no memory for a block of %u bytes", length);
+            return error_set(err, ERR_NO_MEMORY, "no memory for a block of %u bytes", stored);
         v->room = want;
     }
     rc = segment_read(c, seg, (uint64_t)e->offset16 * RECORD_ALIGN, v->buf, want, &got, err);
-    if (rc == 0 && got == want && record_decode(v->buf, &r) && r.stored == length)
+    if (rc == 0 && got == want && record_decode(v->buf, &r) && r.stored == stored)
         *holds = check_payload(&r, v->buf + RECORD_HEADER_SIZE) &&
-                 all_zero(v->buf + RECORD_HEADER_SIZE + length, want - RECORD_HEADER_SIZE - length);
+                 all_zero(v->buf + RECORD_HEADER_SIZE + stored, want - RECORD_HEADER_SIZE - stored);
     return rc;
 }
 
@@ -61,14 +61,14 @@ static int verify_entry(struct cartridge *c, struct verify *v, const struct segm
     uint64_t n = end > e->lba ? end - e->lba : 0;
     enum object_kind kind = index_kind(index, i);
     bool holds = kind == OBJECT_FILEMARK;
-    uint32_t length = 0;
+    uint32_t stored = 0;
     int rc = 0;
 
     if (n == 0)
         return 0;
     if (kind == OBJECT_BLOCK) {
-        length = (uint32_t)((next->used - e->used) / (next->lba - e->lba));
-        rc = block_holds(c, v, seg, e, length, &holds, err);
+        stored = (uint32_t)((next->used - e->used) / (next->lba - e->lba));
+        rc = block_holds(c, v, seg, e, stored, &holds, err);
     }
     if (rc)
         return rc;
@@ -78,7 +78,7 @@ static int verify_entry(struct cartridge *c, struct verify *v, const struct segm
         v->report->filemarks += n;
     } else {
         v->report->blocks += n;
-        v->report->bytes += n * length;
+        v->report->bytes += n * stored;
     }
     return 0;
 }
@@ -109,7 +109,7 @@ static int verify_segment(struct cartridge *c, struct verify *v, const struct se
 static int verify_supers(struct cartridge *c, bool *whole, struct error *err)
 {
     struct super super;
-    int rc = super_load(c->store, c->identity.uuid, &super, whole, err);
+    int rc = super_load(c->store, &c->identity, &super, whole, err);
 
     if (rc == 0)
         super_free(&super);

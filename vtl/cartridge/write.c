@@ -64,26 +64,33 @@ static int prepare(struct cartridge *c, struct error *err)
     return rc;
 }
 
-static int write_record(struct cartridge *c, enum record_type type, const void *data, uint32_t len,
-                        uint32_t count, uint64_t cost, bool *early_warning, struct error *err)
+/* Is the position behind the early-warning point of its partition? */
+static bool early_warning_at(const struct cartridge *c)
 {
+    return c->pos.at.used > partition_early_warning(c, c->pos.partition);
+}
+
+static int write_record(struct cartridge *c, const struct record *r, const void *data,
+                        bool *early_warning, struct error *err)
+{
+    uint64_t capacity = cartridge_partition_capacity(c, c->pos.partition), cost = record_cost(r);
     int rc = check_writable(c, err);
 
     if (rc == 0)
         rc = check_not_lost(c, err);
     if (rc)
         return rc;
-    if (c->pos.at.used > c->identity.capacity || cost > c->identity.capacity - c->pos.at.used)
+    if (c->pos.at.used > capacity || cost > capacity - c->pos.at.used)
         return error_set(err, ERR_END_OF_TAPE, "cartridge %s is full", c->identity.barcode);
     rc = prepare(c, err);
     if (rc == 0)
-        rc = writer_append(c, type, data, len, count, err);
+        rc = writer_append(c, r, data, err);
     if (rc)
         return rc;
     c->pos.at = map_end(cartridge_map(c), c->pos.partition);
     rc = writer_push(c, err);
     if (early_warning)
-        *early_warning = c->pos.at.used > c->identity.capacity - c->identity.early_warning;
+        *early_warning = early_warning_at(c);
     return rc;
 }
 
@@ -98,31 +105,56 @@ static int check_length(uint32_t len, struct error *err)
 int cartridge_write(struct cartridge *c, const void *data, uint32_t len, bool *early_warning,
                     struct error *err)
 {
+    struct record r = {.type = RECORD_DATA, .length = len, .stored = len, .count = 1};
     int rc = check_length(len, err);
 
-    return rc ? rc : write_record(c, RECORD_DATA, data, len, 1, len, early_warning, err);
+    return rc ? rc : write_record(c, &r, data, early_warning, err);
+}
+
+int cartridge_write_block(struct cartridge *c, const struct cartridge_block *block,
+                          const void *stored, bool *early_warning, struct error *err)
+{
+    struct record r = {
+        .type = RECORD_DATA,
+        .length = block->length,
+        .stored = block->stored,
+        .compression = block->compression,
+        .encryption = block->encryption,
+        .protection = block->protection,
+        .host_crc = block->protection_crc,
+        .count = 1,
+    };
+    int rc = check_length(block->length, err);
+
+    if (rc == 0 && !record_block_sane(&r))
+        rc = error_set(err, ERR_RANGE, "a block of %u bytes can't be stored as %u bytes like that",
+                       block->length, block->stored);
+    if (rc == 0)
+        rc = check_writable(c, err);
+    if (rc == 0 && (r.compression || r.encryption || r.protection))
+        rc = cartridge_need(c, FEATURE_BLOCKS, err);
+    return rc ? rc : write_record(c, &r, stored, early_warning, err);
 }
 
 int cartridge_write_run(struct cartridge *c, const void *data, uint32_t len, uint32_t count,
                         bool *early_warning, struct error *err)
 {
+    struct record r = {.type = RECORD_RUN, .length = len, .stored = len, .count = count};
     int rc = check_length(len, err);
 
-    if (rc || count == 0)
-        return rc;
-    return write_record(c, RECORD_RUN, data, len, count, (uint64_t)len * count, early_warning, err);
+    return rc || count == 0 ? rc : write_record(c, &r, data, early_warning, err);
 }
 
 int cartridge_write_filemarks(struct cartridge *c, uint32_t count, bool *early_warning,
                               struct error *err)
 {
-    if (count == 0) {
-        if (early_warning)
-            *early_warning = c->pos.at.used > c->identity.capacity - c->identity.early_warning;
-        return check_writable(c, err);
-    }
-    return write_record(c, RECORD_FILEMARK, NULL, 0, count,
-                        (uint64_t)count * CARTRIDGE_FILEMARK_COST, early_warning, err);
+    struct record r = {.type = RECORD_FILEMARK, .count = count};
+
+    if (count > 0)
+        return write_record(c, &r, NULL, early_warning, err);
+    if (early_warning)
+        *early_warning = early_warning_at(c);
+    return check_writable(c, err);
 }
 
 int cartridge_sync(struct cartridge *c, uint64_t *lost, struct error *err)

@@ -53,31 +53,26 @@ static struct segment *writer_segment(struct cartridge *c)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-int writer_append(struct cartridge *c, enum record_type type, const void *data, uint32_t len,
-                  uint32_t count, struct error *err)
+int writer_append(struct cartridge *c, const struct record *what, const void *data,
+                  struct error *err)
 {
     struct writer *w = &c->writer;
     struct segment *seg = writer_segment(c);
+    uint32_t len = what->stored;
     uint64_t offset = writer_offset(w), extent = record_extent(len);
-    bool block = type == RECORD_DATA || type == RECORD_RUN;
-    uint64_t files = type == RECORD_FILEMARK ? count : 0;
-    struct record r = {
-        .type = type,
-        .partition = (uint8_t)w->partition,
-        .epoch = w->epoch,
-        .lba = seg->end.lba,
-        .file = seg->end.file,
-        .length = block ? len : 0,
-        .stored = len,
-        .back = (uint32_t)((offset - w->header) / RECORD_ALIGN),
-        .payload_crc = len ? crc32c(data, len) : 0,
-        .chain = w->chain,
-        .count = count,
-    };
+    uint64_t files = what->type == RECORD_FILEMARK ? what->count : 0;
+    struct record r = *what;
     int rc = writer_reserve(w, extent, err);
 
-    if (rc == 0 && count > 0)
-        rc = index_add(&w->index, offset, count, record_cost(&r), files, offset + extent, err);
+    r.partition = (uint8_t)w->partition;
+    r.epoch = w->epoch;
+    r.lba = seg->end.lba;
+    r.file = seg->end.file;
+    r.back = (uint32_t)((offset - w->header) / RECORD_ALIGN);
+    r.payload_crc = len ? crc32c(data, len) : 0;
+    r.chain = w->chain;
+    if (rc == 0 && r.count > 0)
+        rc = index_add(&w->index, offset, r.count, record_cost(&r), files, offset + extent, err);
     if (rc)
         return rc;
     record_encode(&r, w->buf + w->len);
@@ -87,8 +82,8 @@ int writer_append(struct cartridge *c, enum record_type type, const void *data, 
     w->chain = record_chain(w->buf + w->len, RECORD_HEADER_SIZE, w->epoch);
     w->header = offset;
     w->len += extent;
-    w->pending = type != RECORD_COMMIT && type != RECORD_END;
-    seg->end.lba += count;
+    w->pending = r.type != RECORD_COMMIT && r.type != RECORD_END;
+    seg->end.lba += r.count;
     seg->end.file += files;
     seg->end.used += record_cost(&r);
     return 0;
@@ -158,7 +153,7 @@ int writer_commit(struct cartridge *c, struct error *err)
     int rc = 0;
 
     if (w->pending)
-        rc = writer_append(c, RECORD_COMMIT, NULL, 0, 0, err);
+        rc = writer_append(c, &(struct record){.type = RECORD_COMMIT}, NULL, err);
     if (rc == 0)
         rc = writer_flush(c, err);
     if (rc)
@@ -220,7 +215,7 @@ static int writer_repeat(struct cartridge *c, const uint8_t *old, size_t len, st
         if (!record_decode(old + at, &r))
             return error_set(err, ERR_INTERNAL, "the writer's buffer is damaged");
         if (r.count > 0)
-            rc = writer_append(c, r.type, old + at + RECORD_HEADER_SIZE, r.stored, r.count, err);
+            rc = writer_append(c, &r, old + at + RECORD_HEADER_SIZE, err);
     }
     return rc;
 }
@@ -303,19 +298,20 @@ static int writer_append_end(struct cartridge *c, struct error *err)
 {
     struct writer *w = &c->writer;
     size_t count = w->index.count, len = (count + 1) * INDEX_ENTRY_SIZE;
+    struct record end = {.type = RECORD_END, .stored = (uint32_t)len};
     uint8_t *raw = malloc(len);
     int rc = 0;
 
     if (!raw)
         return error_set(err, ERR_NO_MEMORY, "no memory for the index of a segment");
     if (w->pending)
-        rc = writer_append(c, RECORD_COMMIT, NULL, 0, 0, err);
+        rc = writer_append(c, &(struct record){.type = RECORD_COMMIT}, NULL, err);
     for (size_t i = 0; i < count; i++)
         index_entry_encode(&w->index.entries[i], raw + i * INDEX_ENTRY_SIZE);
     index_entry_encode(&w->index.end, raw + count * INDEX_ENTRY_SIZE);
     if (rc == 0) {
         w->end_offset = writer_offset(w);
-        rc = writer_append(c, RECORD_END, raw, (uint32_t)len, 0, err);
+        rc = writer_append(c, &end, raw, err);
     }
     free(raw);
     return rc;

@@ -285,7 +285,7 @@ static int put_attributes(struct exporter *out, struct error *err)
         size_t len = ATTRIBUTE_MAX;
         struct record r = {.type = TYPE_ATTRIBUTE, .value = id};
 
-        if (cartridge_attribute_get(out->cartridge, (uint16_t)id, out->block, &len, NULL) != 0)
+        if (cartridge_attribute_get(out->cartridge, 0, (uint16_t)id, out->block, &len, NULL) != 0)
             continue;
         r.len = (uint32_t)len;
         rc = put_record(out, &r, out->block, err);

@@ -133,7 +133,7 @@ static int take(struct importer *to, const struct item *item, struct error *err)
         to->filemarks += item->count;
         return rc;
     case ITEM_ATTRIBUTE:
-        return cartridge_attribute_set(to->cartridge, item->attribute, to->in->block, item->len,
+        return cartridge_attribute_set(to->cartridge, 0, item->attribute, to->in->block, item->len,
                                        err);
     case ITEM_SKIPPED:
         warn(to, ++to->report->skipped, item, "a private record is no part of the tape, left out");

@@ -28,7 +28,7 @@ static uint64_t mam_number(const struct cartridge *c, uint16_t id)
     uint8_t value[8];
     size_t len = sizeof(value);
 
-    if (cartridge_attribute_get(c, id, value, &len, NULL) != 0 || len != sizeof(value))
+    if (cartridge_attribute_get(c, 0, id, value, &len, NULL) != 0 || len != sizeof(value))
         return 0;
     return get_be64(value);
 }
@@ -39,7 +39,7 @@ static void mam_increment(struct cartridge *c, uint16_t id)
     uint8_t value[8];
 
     put_be64(value, mam_number(c, id) + 1);
-    cartridge_attribute_set(c, id, value, sizeof(value), NULL);
+    cartridge_attribute_set(c, 0, id, value, sizeof(value), NULL);
 }
 
 uint64_t mam_load_count(const struct drive *d)
@@ -242,7 +242,7 @@ static long mam_stored(struct scsi_lu *lu, uint16_t id, uint8_t *value, uint8_t 
     uint8_t stored[1 + MAM_VALUE_MAX];
     size_t len = sizeof(stored);
 
-    if (cartridge_attribute_get(c, id, stored, &len, NULL) == 0 && len >= 1 &&
+    if (cartridge_attribute_get(c, 0, id, stored, &len, NULL) == 0 && len >= 1 &&
         len <= sizeof(stored)) {
         *format = stored[0];
         memcpy(value, stored + 1, len - 1);
@@ -367,7 +367,7 @@ static int store_attribute(struct scsi_lu *lu, const uint8_t *a, struct error *e
 
     stored[0] = a[2];
     memcpy(stored + 1, a + 5, len);
-    return cartridge_attribute_set(lu->drive->cartridge, get_be16(a), stored, len ? len + 1 : 0,
+    return cartridge_attribute_set(lu->drive->cartridge, 0, get_be16(a), stored, len ? len + 1 : 0,
                                    err);
 }
 
