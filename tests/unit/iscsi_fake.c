@@ -459,6 +459,11 @@ void scsi_target_submit(struct scsi_target *target, struct scsi_task *task)
     pthread_mutex_unlock(&target->lock);
 }
 
+void scsi_target_run(struct scsi_target *target, struct scsi_task *task)
+{
+    scsi_target_submit(target, task);
+}
+
 enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_nexus *nexus,
                                         enum scsi_tmf function, const uint8_t lun[8], uint64_t tag)
 {

@@ -135,6 +135,11 @@ void scsi_target_submit(struct scsi_target *target, struct scsi_task *task)
         task->done(task);
 }
 
+void scsi_target_run(struct scsi_target *target, struct scsi_task *task)
+{
+    scsi_target_submit(target, task);
+}
+
 int scsi_nexus_create(struct scsi_target *target, const char *name, struct scsi_nexus **out,
                       struct error *err)
 {

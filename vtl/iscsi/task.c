@@ -232,6 +232,7 @@ static void make_room(struct task *t)
 void conn_advance(struct conn *c)
 {
     struct task *t;
+    bool alone;
 
     pthread_mutex_lock(&c->lock);
     while ((t = next_ready(c))) {
@@ -249,9 +250,12 @@ void conn_advance(struct conn *c)
             t->scsi.out = t->buffer;
             t->scsi.out_len = t->size;
         }
+        alone = c->open_ordered + c->open_immediate == 1 && c->rx.start == c->rx.end;
         pthread_mutex_unlock(&c->lock);
         atomic_fetch_add(&c->commands, 1);
-        scsi_target_submit(c->server->target, &t->scsi);
+        /* With another command behind it, receiving that one overlaps with carrying this one out.
+         */
+        (alone ? scsi_target_run : scsi_target_submit)(c->server->target, &t->scsi);
         pthread_mutex_lock(&c->lock);
     }
     tx_flush(c);

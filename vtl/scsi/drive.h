@@ -98,7 +98,8 @@ bool drive_beyond_pews(struct scsi_lu *lu, const struct cartridge_position *pos)
 bool drive_take_deferred(struct drive *d, const struct scsi_nexus *nexus, struct sense *s);
 
 /* Background work (lu.c): bound what is buffered. */
-bool drive_idle(struct scsi_lu *lu, bool expired);
+enum chores drive_chores(struct scsi_lu *lu);
+void drive_do_chores(struct scsi_lu *lu);
 
 uint16_t drive_not_ready(const struct drive *d); /* additional sense code; 0: it is ready */
 

@@ -180,22 +180,24 @@ bool drive_take_deferred(struct drive *d, const struct scsi_nexus *nexus, struct
     return true;
 }
 
-bool drive_idle(struct scsi_lu *lu, bool expired)
+enum chores drive_chores(struct scsi_lu *lu)
 {
-    struct drive *d = lu->drive;
     struct cartridge_position pos;
+
+    if (lu->drive->medium != MEDIUM_READY)
+        return CHORES_NONE;
+    cartridge_tell(lu->drive->cartridge, &pos);
+    if (pos.unsynced == 0)
+        return CHORES_NONE;
+    return pos.unsynced_bytes < DRIVE_SYNC_BYTES ? CHORES_LATER : CHORES_NOW;
+}
+
+void drive_do_chores(struct scsi_lu *lu)
+{
     struct sense s;
 
-    if (d->medium != MEDIUM_READY)
-        return false;
-    cartridge_tell(d->cartridge, &pos);
-    if (pos.unsynced == 0)
-        return false;
-    if (!expired && pos.unsynced_bytes < DRIVE_SYNC_BYTES)
-        return true;
-    if (!drive_sync(lu, &s))
-        drive_defer(d, &s);
-    return false;
+    if (drive_chores(lu) != CHORES_NONE && !drive_sync(lu, &s))
+        drive_defer(lu->drive, &s);
 }
 
 /* ---- unloading ------------------------------------------------------------------------------- */

@@ -44,8 +44,9 @@ enum opcode_flag {
     OP_MEDIUM = 1 << 2, /* needs a loaded medium */
     OP_SYNC = 1 << 3,   /* synchronises buffered writes first (SSC-5 4.2.16) */
     /* In spite of another's persistent reservation (as SPC-5, SSC-5 and SMC-3 list them): */
-    OP_PR_ANY = 1 << 4,              /* of any type */
-    OP_PR_READ = 1 << 5,             /* of a write exclusive type */
+    OP_PR_ANY = 1 << 4,  /* of any type */
+    OP_PR_READ = 1 << 5, /* of a write exclusive type */
+    OP_QUICK = 1 << 6,   /* neither moves the tape nor waits for a sync, as a rule: see lu.c */
     OP_FREE = OP_SHARED | OP_PR_ANY, /* no reservation stops it */
     OP_ALWAYS = OP_FREE | OP_NO_ATTENTION,
 };
@@ -100,6 +101,13 @@ struct personality {
     uint16_t versions[8]; /* VERSION DESCRIPTORs, 0 ends */
 };
 
+/* Work in the background: when it is to be done. */
+enum chores {
+    CHORES_NONE,
+    CHORES_LATER, /* when there was no command for a second */
+    CHORES_NOW,   /* before the next command */
+};
+
 struct lu_kind {
     const struct personality *personality;
     const struct opcode *opcodes;
@@ -116,7 +124,8 @@ struct lu_kind {
     bool (*admit)(struct scsi_lu *lu, struct scsi_task *task, const struct opcode *op);
     bool (*sense)(struct scsi_lu *lu, struct scsi_nexus *nexus, struct sense *s); /* not ready? */
     void (*publish)(struct scsi_lu *lu); /* copy the state for observers; with lu->lock held too */
-    bool (*idle)(struct scsi_lu *lu, bool expired); /* background work; true: some is left */
+    enum chores (*chores)(struct scsi_lu *lu); /* what is left to do; both or none */
+    void (*do_chores)(struct scsi_lu *lu);
     void (*reset)(struct scsi_lu *lu);
     void (*forget)(struct scsi_lu *lu, const struct scsi_nexus *nexus); /* it goes */
     void (*log_reset)(struct scsi_lu *lu, uint8_t page);                /* page 0: all */
@@ -167,7 +176,7 @@ struct scsi_lu {
     struct scsi_task last; /* only who it was: nexus, tag, no_lu */
     uint64_t turns;        /* tasks whose done() has returned */
     bool stop;
-    bool needs_idle;
+    enum chores chores;
     struct scsi_drive_state state; /* published by drives */
     pthread_t thread;
     bool started;
@@ -203,6 +212,9 @@ struct scsi_nexus {
 int lu_start(struct scsi_lu *lu, struct error *err);
 void lu_stop(struct scsi_lu *lu);
 void lu_submit(struct scsi_lu *lu, struct scsi_task *task);
+
+/* Run a quick command on this thread, done() with it; false: it must be submitted. */
+bool lu_run_here(struct scsi_lu *lu, struct scsi_task *task);
 
 /* Abort the tasks for which match is true, queued or running, and wait until each is done;
  * returns how many there were. */

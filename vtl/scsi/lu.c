@@ -4,6 +4,11 @@
  *
  * Tasks run in the order of their submission, whatever their task attribute: SAM-6 8.6 allows a
  * unit to treat SIMPLE as ORDERED, and tape commands depend on position.
+ *
+ * With one command at a time the way to the unit's thread and back costs more than a block's work:
+ * so a command that neither moves the tape nor waits for a sync (OP_QUICK) may run on the thread
+ * that submits it while the unit has nothing else to do (lu_run_here).  What it leaves to do in the
+ * background is the unit's thread's all the same.
  */
 #include <errno.h>
 #include <time.h>
@@ -42,34 +47,13 @@ void lu_submit(struct scsi_lu *lu, struct scsi_task *task)
         finish(task, refused);
 }
 
-/* ---- the thread ------------------------------------------------------------------------------ */
+/* ---- running a task -------------------------------------------------------------------------- */
 
-/* Wait for work.  Returns true with *task set, or NULL: background work; false: stop. */
-static bool lu_next(struct scsi_lu *lu, struct scsi_task **task)
+/* The unit's lock held; no other task runs. */
+static void lu_begin(struct scsi_lu *lu, struct scsi_task *task)
 {
-    CLEANUP_UNLOCK(&lu->lock);
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += IDLE_NS % 1000000000;
-    until.tv_sec += IDLE_NS / 1000000000;
-    *task = NULL;
-    while (!lu->head && !lu->stop) {
-        if (!lu->needs_idle)
-            pthread_cond_wait(&lu->wake, &lu->lock);
-        else if (pthread_cond_timedwait(&lu->wake, &lu->lock, &until) == ETIMEDOUT && !lu->head)
-            return true;
-    }
-    if (lu->stop)
-        return false;
-    *task = lu->head;
-    lu->head = (*task)->next;
-    if (!lu->head)
-        lu->tail = &lu->head;
-    lu->queued--;
-    lu->running = *task;
+    lu->running = task;
     lu->state.busy = true;
-    return true;
 }
 
 bool lu_aborted(struct scsi_lu *lu, const struct scsi_task *task)
@@ -79,11 +63,12 @@ bool lu_aborted(struct scsi_lu *lu, const struct scsi_task *task)
     return task->aborted;
 }
 
+/* Carry out the task that lu_begin() was told of; with lu->device held, which is let go.  What is
+ * left to do in the background is looked at before done(): the task is the transport's then. */
 static void lu_run(struct scsi_lu *lu, struct scsi_task *task)
 {
     bool aborted;
 
-    pthread_mutex_lock(&lu->device);
     if (!lu_aborted(lu, task)) /* it may have been, while the robot held the unit */
         (task->no_lu ? dispatch_no_lu : dispatch)(lu, task);
     pthread_mutex_lock(&lu->lock);
@@ -97,6 +82,8 @@ static void lu_run(struct scsi_lu *lu, struct scsi_task *task)
     lu->state.commands++;
     if (lu->kind->publish)
         lu->kind->publish(lu);
+    if (lu->kind->chores)
+        lu->chores = lu->kind->chores(lu);
     pthread_mutex_unlock(&lu->lock);
     pthread_mutex_unlock(&lu->device);
 
@@ -109,17 +96,101 @@ static void lu_run(struct scsi_lu *lu, struct scsi_task *task)
     pthread_mutex_unlock(&lu->lock);
 }
 
-/* Background work, between commands: the initiator has its status already and can send on. */
-static void lu_idle(struct scsi_lu *lu, bool expired)
+/* Begin task here and now, with lu->device held: false if the unit has anything else to do. */
+static bool lu_begin_here(struct scsi_lu *lu, struct scsi_task *task)
 {
-    bool left;
+    CLEANUP_UNLOCK(&lu->lock);
 
-    if (!lu->kind->idle)
-        return;
-    pthread_mutex_lock(&lu->device);
-    left = lu->kind->idle(lu, expired);
+    /* An initiator may have its answer before done() has returned on the unit's thread. */
+    while (lu->ending && !lu->stop)
+        pthread_cond_wait(&lu->finished, &lu->lock);
+    if (lu->stop || lu->head || lu->running || lu->chores == CHORES_NOW)
+        return false;
+    /* A robot or an observer may hold the unit, and for long: then the task queues. */
+    if (pthread_mutex_trylock(&lu->device) != 0)
+        return false;
+    lu_begin(lu, task);
+    return true;
+}
+
+bool lu_run_here(struct scsi_lu *lu, struct scsi_task *task)
+{
+    const struct opcode *op = opcode_find(lu, task->cdb);
+    bool woken;
+
+    if (!op || !(op->flags & OP_QUICK) || !lu_begin_here(lu, task))
+        return false;
+    woken = lu->chores != CHORES_NONE; /* the unit's thread: it looks again every second */
+    lu_run(lu, task);
     pthread_mutex_lock(&lu->lock);
-    lu->needs_idle = left;
+    if (lu->head || lu->chores == CHORES_NOW || (lu->chores == CHORES_LATER && !woken))
+        pthread_cond_signal(&lu->wake);
+    pthread_mutex_unlock(&lu->lock);
+    return true;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static void idle_deadline(struct timespec *until)
+{
+    clock_gettime(CLOCK_MONOTONIC, until);
+    until->tv_nsec += IDLE_NS % 1000000000;
+    until->tv_sec += IDLE_NS / 1000000000;
+}
+
+static bool lu_is_busy(const struct scsi_lu *lu)
+{
+    return lu->running || lu->ending;
+}
+
+/* Nothing to be done: wait until there may be.  True: a whole second has gone without a command. */
+static bool lu_wait(struct scsi_lu *lu)
+{
+    uint64_t turn = lu->turns;
+    struct timespec until;
+
+    if (lu->chores == CHORES_NONE) {
+        pthread_cond_wait(&lu->wake, &lu->lock);
+        return false;
+    }
+    idle_deadline(&until);
+    while (!lu->stop && !lu->head && lu->chores == CHORES_LATER) {
+        if (pthread_cond_timedwait(&lu->wake, &lu->lock, &until) == ETIMEDOUT)
+            return lu->turns == turn && !lu_is_busy(lu);
+    }
+    return false;
+}
+
+/* Wait for work.  Returns true with *task set, or NULL: background work; false: stop. */
+static bool lu_next(struct scsi_lu *lu, struct scsi_task **task)
+{
+    CLEANUP_UNLOCK(&lu->lock);
+
+    *task = NULL;
+    while (!lu->stop && (!lu->head || lu_is_busy(lu))) {
+        if (lu_is_busy(lu)) /* another thread, in lu_run_here() */
+            pthread_cond_wait(&lu->finished, &lu->lock);
+        else if (lu->chores == CHORES_NOW || lu_wait(lu))
+            return true;
+    }
+    if (lu->stop)
+        return false;
+    *task = lu->head;
+    lu->head = (*task)->next;
+    if (!lu->head)
+        lu->tail = &lu->head;
+    lu->queued--;
+    lu_begin(lu, *task);
+    return true;
+}
+
+/* Background work, between commands: the initiator has its status already and can send on. */
+static void lu_do_chores(struct scsi_lu *lu)
+{
+    pthread_mutex_lock(&lu->device);
+    lu->kind->do_chores(lu);
+    pthread_mutex_lock(&lu->lock);
+    lu->chores = lu->kind->chores(lu);
     if (lu->kind->publish)
         lu->kind->publish(lu);
     pthread_mutex_unlock(&lu->lock);
@@ -132,9 +203,12 @@ static void *lu_main(void *arg)
     struct scsi_task *task;
 
     while (lu_next(lu, &task)) {
-        if (task)
-            lu_run(lu, task);
-        lu_idle(lu, task == NULL);
+        if (!task) {
+            lu_do_chores(lu);
+            continue;
+        }
+        pthread_mutex_lock(&lu->device);
+        lu_run(lu, task);
     }
     return NULL;
 }

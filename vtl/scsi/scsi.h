@@ -99,6 +99,10 @@ void scsi_nexus_destroy(struct scsi_nexus *nexus);
 /* Hand over a task; it belongs to the target until done is called. */
 void scsi_target_submit(struct scsi_target *target, struct scsi_task *task);
 
+/* As scsi_target_submit(), but a READ or WRITE of a unit that has nothing else to do is carried out
+ * on the calling thread: for a transport that has nothing else to do meanwhile. */
+void scsi_target_run(struct scsi_target *target, struct scsi_task *task);
+
 enum scsi_tmf { /* SAM-6 section 7 */
                 SCSI_TMF_ABORT_TASK,
                 SCSI_TMF_ABORT_TASK_SET,

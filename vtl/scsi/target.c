@@ -158,7 +158,7 @@ struct scsi_lu *target_lu(struct scsi_target *target, const uint8_t lun[8])
     return number < target->lu_count ? &target->lus[number] : NULL;
 }
 
-void scsi_target_submit(struct scsi_target *target, struct scsi_task *task)
+static struct scsi_lu *task_prepare(struct scsi_target *target, struct scsi_task *task)
 {
     struct scsi_lu *lu = target_lu(target, task->lun);
 
@@ -171,7 +171,20 @@ void scsi_target_submit(struct scsi_target *target, struct scsi_task *task)
     if (task->cdb_len > SCSI_CDB_MAX)
         task->cdb_len = SCSI_CDB_MAX;
     memset(task->cdb + task->cdb_len, 0, SCSI_CDB_MAX - task->cdb_len);
-    lu_submit(lu ? lu : &target->lus[0], task);
+    return lu ? lu : &target->lus[0];
+}
+
+void scsi_target_submit(struct scsi_target *target, struct scsi_task *task)
+{
+    lu_submit(task_prepare(target, task), task);
+}
+
+void scsi_target_run(struct scsi_target *target, struct scsi_task *task)
+{
+    struct scsi_lu *lu = task_prepare(target, task);
+
+    if (task->no_lu || !lu_run_here(lu, task))
+        lu_submit(lu, task);
 }
 
 /* ---- task management (SAM-6 clause 7) -------------------------------------------------------- */
