@@ -113,7 +113,7 @@ static void test_held_unit_queues(void)
 /* Nothing overtakes what is queued. */
 static void test_queue_goes_first(void)
 {
-    enum { QUEUED = 50 };
+    enum { QUEUED = 1000 };
     static struct run runs[QUEUED + 1];
 
     start();
