@@ -28,7 +28,7 @@ struct explorer_result {
     uint64_t cuts, lives, operations, blocks_checked, errors_met;
     bool violated;
     uint64_t violated_life;
-    char violation[400];
+    char violation[500];
 };
 
 /* Explore until the cuts are made or the oracle objects. */

@@ -17,14 +17,14 @@
 
 /* A sanitizer makes it eight times slower, and has its own reason to run. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CUTS_DEFAULT 10000
+#define CUTS_DEFAULT 20000
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CUTS_DEFAULT 10000
+#define CUTS_DEFAULT 20000
 #endif
 #endif
 #ifndef CUTS_DEFAULT
-#define CUTS_DEFAULT 100000
+#define CUTS_DEFAULT 200000
 #endif
 
 #ifndef PLANT

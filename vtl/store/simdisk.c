@@ -40,6 +40,7 @@ struct simdisk {
     uint64_t capacity, used;
     uint32_t sync_failures;
     bool off, locked;
+    bool cut_before; /* the call that the power fails in surely does nothing */
 };
 
 static struct simdisk *simdisk_of(struct store *s)
@@ -143,10 +144,10 @@ static int power_off(struct error *err)
     return error_set(err, ERR_IO, "simulated disk: the power is off");
 }
 
-enum fate { GO_ON, HALF_DONE, OFF };
+enum power { GO_ON, HALF_DONE, OFF };
 
 /* At each changing call: HALF_DONE is the one that the power fails in. */
-static enum fate power_at_call(struct simdisk *d)
+static enum power power_at_call(struct simdisk *d)
 {
     d->now += 1000000 + (int64_t)rng_below(d, 1000000);
     if (d->off)
@@ -155,11 +156,20 @@ static enum fate power_at_call(struct simdisk *d)
     if (d->cut_at == 0 || d->calls < d->cut_at)
         return GO_ON;
     d->off = true;
-    return rng_below(d, 2) ? HALF_DONE : OFF;
+    return !d->cut_before && rng_below(d, 2) ? HALF_DONE : OFF;
 }
 
-enum survival { NOTHING, EVERYTHING, COIN, PREFIX, ALL_BUT_ONE, ONLY_ONE, SURVIVALS };
 enum filler { ZEROS, NOISE, STALE, FILLERS };
+
+/* What becomes of one object. */
+struct fate_of_object {
+    enum simdisk_spared spared;
+    enum filler filler;
+    const struct image *donor; /* of stale sectors */
+    size_t chosen;             /* the sector of "one", or where a prefix ends */
+    size_t torn;               /* this sector is torn; SIZE_MAX: none is */
+    size_t len;                /* what the file system remembers */
+};
 
 /* What stands in place of a lost sector that was never written before. */
 static void fill_lost(struct simdisk *d, enum filler filler, const struct image *donor,
@@ -187,63 +197,81 @@ static const struct image *pick_donor(struct simdisk *d, const struct sim_object
     return NULL;
 }
 
-static bool sector_survives(struct simdisk *d, enum survival how, size_t i, size_t chosen)
+static bool sector_survives(struct simdisk *d, enum simdisk_spared how, size_t i, size_t chosen)
 {
     switch (how) {
-    case EVERYTHING:
+    case SIMDISK_EVERYTHING:
         return true;
-    case COIN:
+    case SIMDISK_COIN:
         return rng_next(d) & 1;
-    case PREFIX:
+    case SIMDISK_PREFIX:
         return i < chosen;
-    case ALL_BUT_ONE:
+    case SIMDISK_ALL_BUT_ONE:
         return i != chosen;
-    case ONLY_ONE:
+    case SIMDISK_ONLY_ONE:
         return i == chosen;
-    case NOTHING:
-    case SURVIVALS:
+    case SIMDISK_NOTHING:
+    case SIMDISK_SPARED_KINDS:
         break;
     }
     return false;
 }
 
 /* The length that the file system remembers: the old one, the new one or one in between. */
-static size_t surviving_length(struct simdisk *d, const struct sim_object *o, enum survival how)
+static size_t surviving_length(struct simdisk *d, const struct sim_object *o,
+                               enum simdisk_spared how)
 {
     size_t low = o->cache.len < o->media.len ? o->cache.len : o->media.len;
     size_t high = o->cache.len < o->media.len ? o->media.len : o->cache.len;
 
-    if (how == EVERYTHING)
+    if (how == SIMDISK_EVERYTHING)
         return o->cache.len;
-    if (how == NOTHING && rng_below(d, 4))
+    if (how == SIMDISK_NOTHING && rng_below(d, 4))
         return o->media.len;
     return rng_below(d, 4) ? o->cache.len : low + rng_below(d, high - low + 1);
 }
 
-/* Make media what is left of the object; its dirty sectors meet their fate. */
-static void object_settle(struct simdisk *d, struct sim_object *o)
+static bool is_dirty(const struct sim_object *o)
 {
-    enum survival how = (enum survival)rng_below(d, SURVIVALS);
-    enum filler filler = (enum filler)rng_below(d, FILLERS);
-    const struct image *donor = filler == STALE ? pick_donor(d, o) : NULL;
-    size_t from = o->dirty_from, old_len = o->media.len, len, first, sectors, chosen;
-    bool torn = rng_below(d, 4) == 0;
+    return o->dirty_from < o->cache.len || o->cache.len != o->media.len;
+}
 
-    if (from >= o->cache.len && o->cache.len == o->media.len)
-        return;
-    len = surviving_length(d, o, how);
+/* Sectors from the first dirty one to the end at len. */
+static size_t sectors_to(const struct sim_object *o, size_t len)
+{
+    size_t first = len > o->dirty_from ? o->dirty_from / SIMDISK_SECTOR : 0;
+
+    return (len + SIMDISK_SECTOR - 1) / SIMDISK_SECTOR - first;
+}
+
+static void fate_by_chance(struct simdisk *d, const struct sim_object *o, struct fate_of_object *f)
+{
+    bool torn;
+
+    f->spared = (enum simdisk_spared)rng_below(d, SIMDISK_SPARED_KINDS);
+    f->filler = (enum filler)rng_below(d, FILLERS);
+    f->donor = f->filler == STALE ? pick_donor(d, o) : NULL;
+    torn = rng_below(d, 4) == 0;
+    f->len = surviving_length(d, o, f->spared);
+    f->chosen = rng_below(d, sectors_to(o, f->len));
+    f->torn = torn ? f->chosen : SIZE_MAX;
+}
+
+/* Make media what is left of the object; its dirty sectors meet their fate. */
+static void object_settle(struct simdisk *d, struct sim_object *o, const struct fate_of_object *f)
+{
+    size_t from = o->dirty_from, old_len = o->media.len, len = f->len;
+    size_t first = from / SIMDISK_SECTOR, sectors = sectors_to(o, len);
+
     if (!image_resize(&o->media, len))
         abort(); /* a test program without memory */
-    first = from / SIMDISK_SECTOR;
-    sectors = (len + SIMDISK_SECTOR - 1) / SIMDISK_SECTOR - (len > from ? first : 0);
-    chosen = rng_below(d, sectors);
     for (size_t i = 0; len > from && i < sectors; i++) {
         size_t begin = (first + i) * SIMDISK_SECTOR, end = begin + SIMDISK_SECTOR, copy;
 
         begin = begin < from ? from : begin;
         end = end > len ? len : end;
-        copy = sector_survives(d, how, i, chosen) ? end : begin;
-        if (torn && i == chosen)
+        copy = sector_survives(d, f->spared, i, f->chosen) ? end : begin;
+        if (i == f->torn)
             copy = begin + rng_below(d, end - begin + 1);
         copy = copy > o->cache.len ? o->cache.len : copy;
         if (copy > begin)
@@ -252,38 +280,106 @@ static void object_settle(struct simdisk *d, struct sim_object *o)
             copy = begin;
         if (copy < old_len) /* an older durable content was there, and stays */
             copy = old_len < end ? old_len : end;
-        fill_lost(d, filler, donor, o->media.data + copy, copy, end - copy);
+        fill_lost(d, f->filler, f->donor, o->media.data + copy, copy, end - copy);
     }
 }
 
-void simdisk_power_cut(struct store *s)
+static void object_settle_by_chance(struct simdisk *d, struct sim_object *o)
 {
-    struct simdisk *d = simdisk_of(s);
+    struct fate_of_object f;
 
+    if (!is_dirty(o))
+        return;
+    fate_by_chance(d, o, &f);
+    object_settle(d, o, &f);
+}
+
+size_t simdisk_dirty_sectors(const struct store *s)
+{
+    size_t count = 0;
+
+    for (const struct sim_object *o = ((const struct simdisk *)s)->objects; o; o = o->next)
+        if (is_dirty(o) && !o->removed)
+            count += sectors_to(o, o->cache.len);
+    return count;
+}
+
+/* The fate of o, whose first dirty sector has number `before` among all. */
+static void fate_by_hand(struct simdisk *d, const struct sim_object *o,
+                         const struct simdisk_fate *hand, size_t before, struct fate_of_object *f)
+{
+    f->spared = hand->spared;
+    f->filler = (enum filler)(hand->filler % FILLERS);
+    f->donor = f->filler == STALE ? pick_donor(d, o) : NULL;
+    f->len = hand->spared == SIMDISK_NOTHING ? o->media.len : o->cache.len;
+    f->chosen = hand->sector >= before ? hand->sector - before : SIZE_MAX;
+    f->torn = hand->torn ? f->chosen : SIZE_MAX;
+    if (f->chosen == SIZE_MAX && f->spared == SIMDISK_PREFIX)
+        f->spared = SIMDISK_NOTHING;
+}
+
+static bool is_gone(struct simdisk *d, const struct sim_object *o, const struct simdisk_fate *hand)
+{
+    if (o->removed && object_find(d, o->name))
+        return true;
+    if (!o->removed && o->named)
+        return false;
+    if (!hand)
+        return rng_below(d, 2);
+    return o->removed ? hand->names : !hand->names;
+}
+
+/* Back on: the disk holds what survived, all of it durable. */
+static void power_on(struct simdisk *d)
+{
     d->off = d->locked = false;
     d->cut_at = 0;
-    for (struct sim_object **p = &d->objects; *p;) {
-        struct sim_object *o = *p;
-        bool gone = !o->named && rng_below(d, 2);
-
-        if (o->removed)
-            gone = object_find(d, o->name) || rng_below(d, 2);
-        if (gone) {
-            object_bury(d, p);
-            continue;
-        }
-        object_settle(d, o);
+    d->used = 0;
+    for (struct sim_object *o = d->objects; o; o = o->next) {
         if (!image_copy(&o->cache, &o->media, 0))
             abort();
         o->dirty_from = o->cache.len;
         o->named = true;
         o->removed = false;
+        d->used += o->cache.len;
+    }
+    d->now += 1000000000;
+}
+
+static void power_cut(struct simdisk *d, const struct simdisk_fate *hand)
+{
+    size_t before = 0;
+
+    for (struct sim_object **p = &d->objects; *p;) {
+        struct sim_object *o = *p;
+        struct fate_of_object f;
+
+        if (is_gone(d, o, hand)) {
+            object_bury(d, p);
+            continue;
+        }
+        if (hand && is_dirty(o)) {
+            size_t sectors = o->removed ? 0 : sectors_to(o, o->cache.len);
+
+            fate_by_hand(d, o, hand, before, &f);
+            object_settle(d, o, &f);
+            before += sectors;
+        } else {
+            object_settle_by_chance(d, o);
+        }
         p = &o->next;
     }
-    d->used = 0;
-    for (struct sim_object *o = d->objects; o; o = o->next)
-        d->used += o->cache.len;
-    d->now += 1000000000;
+    power_on(d);
+}
+
+void simdisk_power_cut(struct store *s)
+{
+    power_cut(simdisk_of(s), NULL);
+}
+
+void simdisk_power_cut_to(struct store *s, const struct simdisk_fate *fate)
+{
+    power_cut(simdisk_of(s), fate);
 }
 
 /* ---- the operations -------------------------------------------------------------------------- */
@@ -300,7 +396,7 @@ static int simdisk_put(struct store *s, const char *object, const void *data, si
                        struct error *err)
 {
     struct simdisk *d = simdisk_of(s);
-    enum fate fate = power_at_call(d);
+    enum power fate = power_at_call(d);
     struct sim_object *o;
     int rc;
 
@@ -329,7 +425,7 @@ static int simdisk_append(struct store *s, const char *object, uint64_t offset,
                           const struct iovec *iov, int iov_count, struct error *err)
 {
     struct simdisk *d = simdisk_of(s);
-    enum fate fate = power_at_call(d);
+    enum power fate = power_at_call(d);
     struct sim_object *o;
     int rc = 0;
 
@@ -393,7 +489,7 @@ static int simdisk_size(struct store *s, const char *object, uint64_t *size, str
 static int simdisk_truncate(struct store *s, const char *object, uint64_t size, struct error *err)
 {
     struct simdisk *d = simdisk_of(s);
-    enum fate fate = power_at_call(d);
+    enum power fate = power_at_call(d);
     struct sim_object *o;
 
     if (fate == OFF)
@@ -413,7 +509,7 @@ static int simdisk_truncate(struct store *s, const char *object, uint64_t size, 
 static int simdisk_sync(struct store *s, const char *object, struct error *err)
 {
     struct simdisk *d = simdisk_of(s);
-    enum fate fate = power_at_call(d);
+    enum power fate = power_at_call(d);
     struct sim_object *o;
 
     if (fate == OFF)
@@ -422,7 +518,7 @@ static int simdisk_sync(struct store *s, const char *object, struct error *err)
     if (!o)
         return not_found(object, err);
     if (d->sync_failures && rng_below(d, 1000000) < d->sync_failures) {
-        object_settle(d, o);
+        object_settle_by_chance(d, o);
         o->dirty_from = o->cache.len; /* "clean": the next sync will not write it */
         return error_set(err, ERR_IO, "simulated disk: syncing %s failed", object);
     }
@@ -436,7 +532,7 @@ static int simdisk_sync(struct store *s, const char *object, struct error *err)
 static int simdisk_sync_names(struct store *s, struct error *err)
 {
     struct simdisk *d = simdisk_of(s);
-    enum fate fate = power_at_call(d);
+    enum power fate = power_at_call(d);
 
     if (fate == OFF)
         return power_off(err);
@@ -464,7 +560,7 @@ static int simdisk_list(struct store *s, store_list_fn *fn, void *ctx, struct er
 static int simdisk_remove(struct store *s, const char *object, struct error *err)
 {
     struct simdisk *d = simdisk_of(s);
-    enum fate fate = power_at_call(d);
+    enum power fate = power_at_call(d);
     struct sim_object *o;
 
     if (fate == OFF)
@@ -564,6 +660,48 @@ void simdisk_cut_at(struct store *s, uint64_t calls)
     struct simdisk *d = simdisk_of(s);
 
     d->cut_at = calls ? d->calls + calls : 0;
+    d->cut_before = false;
+}
+
+void simdisk_cut_before(struct store *s, uint64_t calls)
+{
+    simdisk_cut_at(s, calls);
+    simdisk_of(s)->cut_before = true;
+}
+
+static bool object_clone(struct simdisk *to, const struct sim_object *o)
+{
+    struct sim_object *copy = object_make(to, o->name);
+
+    if (!copy || !image_copy(&copy->cache, &o->cache, 0) || !image_copy(&copy->media, &o->media, 0))
+        return false;
+    copy->dirty_from = o->dirty_from;
+    copy->named = o->named;
+    copy->removed = o->removed;
+    return true;
+}
+
+int simdisk_clone(const struct store *s, struct store **out, struct error *err)
+{
+    const struct simdisk *from = (const struct simdisk *)s;
+    struct simdisk *d = malloc(sizeof(*d));
+    bool whole = d != NULL;
+
+    if (!d)
+        return no_memory(err);
+    *d = *from;
+    d->objects = NULL;
+    memset(d->graves, 0, sizeof(d->graves));
+    for (size_t i = 0; whole && i < GRAVES; i++)
+        whole = !from->graves[i].data || image_copy(&d->graves[i], &from->graves[i], 0);
+    for (const struct sim_object *o = from->objects; whole && o; o = o->next)
+        whole = object_clone(d, o);
+    if (!whole) {
+        store_close(&d->store);
+        return no_memory(err);
+    }
+    *out = &d->store;
+    return 0;
 }
 
 bool simdisk_is_off(const struct store *s)

@@ -31,6 +31,37 @@ bool simdisk_is_off(const struct store *s);
  * is gone. */
 void simdisk_power_cut(struct store *s);
 
+/* As simdisk_cut_at(), but the call that the power fails in surely has no effect. */
+void simdisk_cut_before(struct store *s, uint64_t calls);
+
+/* What a cut spares of the sectors that were not synced. */
+enum simdisk_spared {
+    SIMDISK_NOTHING,
+    SIMDISK_EVERYTHING,
+    SIMDISK_COIN,
+    SIMDISK_PREFIX, /* all before one */
+    SIMDISK_ALL_BUT_ONE,
+    SIMDISK_ONLY_ONE,
+    SIMDISK_SPARED_KINDS
+};
+
+/* A cut chosen by hand, to go through all there are. */
+struct simdisk_fate {
+    enum simdisk_spared spared;
+    size_t sector;   /* which one, of simdisk_dirty_sectors() */
+    bool torn;       /* that sector is torn at a byte by chance */
+    unsigned filler; /* what a lost sector holds: 0 zeros, 1 noise, 2 what an older object held */
+    bool names;      /* new names and deletions that were not synced are kept */
+};
+
+void simdisk_power_cut_to(struct store *s, const struct simdisk_fate *fate);
+
+/* Sectors of all objects that are not synced. */
+size_t simdisk_dirty_sectors(const struct store *s);
+
+/* The same disk once more, in every respect. */
+int simdisk_clone(const struct store *s, struct store **out, struct error *err);
+
 /* Let a sync fail with this probability (in a million).  As Linux does it: dirty sectors of that
  * object count as clean afterwards, whether they reached the disk or not; reads go on showing them,
  * and the next sync succeeds (fsyncgate). */
