@@ -178,7 +178,7 @@ static int64_t now_ns(void)
 
 static void element_empty(struct library_element *e)
 {
-    e->full = e->imported = e->source_valid = false;
+    e->full = e->imported = e->source_valid = e->missing = false;
     e->source = 0;
     e->barcode[0] = '\0';
 }
@@ -190,6 +190,7 @@ static void element_carry(struct library_element *to, const struct library_eleme
     bool storage = from->type == ELEMENT_SLOT || from->type == ELEMENT_IMPORT_EXPORT;
 
     to->full = true;
+    to->missing = from->missing;
     to->imported = false;
     to->source_valid = storage || from->source_valid;
     to->source = storage ? from->address : from->source;

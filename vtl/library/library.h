@@ -53,6 +53,7 @@ struct library_element {
     bool source_valid;                       /* SVALID: source is where it came from */
     uint16_t source;
     bool imported;       /* IMPEXP: an operator put it there, not the robot */
+    bool missing;        /* its directory was not there when it was looked for */
     uint64_t generation; /* rises with every change of this element */
     int64_t changed_ns;  /* when, ns since 1970 */
 };
@@ -83,6 +84,11 @@ int library_element(struct library *lib, uint16_t address, struct library_elemen
 int library_elements(struct library *lib, unsigned type, uint16_t first, unsigned count,
                      int (*fn)(void *ctx, const struct library_element *e), void *ctx,
                      struct error *err);
+
+/* Look whether the cartridges of the elements first .. first+count-1 have their directories, and
+ * note it (missing).  *seen, *missing: how many have, how many have not. */
+int library_inventory(struct library *lib, uint16_t first, unsigned count, unsigned *seen,
+                      unsigned *missing, struct error *err);
 
 /* Where a barcode is; ERR_NOT_FOUND. */
 int library_find(struct library *lib, const char *barcode, struct library_element *out,

@@ -332,7 +332,8 @@ static void look_at(struct library *lib, const char *cartridges, const char *nam
 
 int library_adopt_strays(struct library *lib, struct error *err)
 {
-    char cartridges[PATH_MAX], path[PATH_MAX];
+    char cartridges[PATH_MAX];
+    unsigned seen, missing;
     struct dirent *entry;
     DIR *dir;
     int rc = library_path(lib->root, "cartridges", cartridges, sizeof(cartridges), err);
@@ -347,14 +348,55 @@ int library_adopt_strays(struct library *lib, struct error *err)
             look_at(lib, cartridges, entry->d_name);
     }
     closedir(dir);
-    for (unsigned i = 0; i < lib->element_count; i++) {
-        const struct library_element *e = &lib->elements[i];
+    return library_inventory(lib, 0, UINT16_MAX + 1u, &seen, &missing, err);
+}
 
-        if (e->full &&
-            library_cartridge_path(lib->root, e->barcode, path, sizeof(path), NULL) == 0 &&
-            access(path, F_OK) != 0)
-            log_error("Cartridge %s has its place in element %u, but %s is missing", e->barcode,
-                      e->address, path);
-    }
+/* ---- inventory ------------------------------------------------------------------------------- */
+
+struct inventory {
+    struct library *lib;
+    unsigned last; /* the highest address that is looked at */
+    unsigned seen, missing;
+};
+
+static void note_missing(struct library *lib, const struct library_element *seen, bool missing)
+{
+    CLEANUP_UNLOCK(&lib->lock);
+    struct library_element *e = library_lookup(lib, seen->address);
+
+    if (!e || strcmp(e->barcode, seen->barcode) != 0) /* it has moved meanwhile */
+        return;
+    if (missing && !e->missing)
+        log_error("Cartridge %s has its place in element %u, but its directory is missing",
+                  e->barcode, e->address);
+    e->missing = missing;
+}
+
+static int look_for(void *ctx, const struct library_element *e)
+{
+    struct inventory *inventory = ctx;
+    char path[PATH_MAX];
+    bool missing;
+    int rc;
+
+    if (!e->full || e->address > inventory->last)
+        return 0;
+    rc = library_cartridge_path(inventory->lib->root, e->barcode, path, sizeof(path), NULL);
+    if (rc != 0)
+        return rc;
+    missing = access(path, F_OK) != 0;
+    *(missing ? &inventory->missing : &inventory->seen) += 1;
+    note_missing(inventory->lib, e, missing);
     return 0;
+}
+
+int library_inventory(struct library *lib, uint16_t first, unsigned count, unsigned *seen,
+                      unsigned *missing, struct error *err)
+{
+    struct inventory inventory = {lib, first + count - 1, 0, 0};
+    int rc = library_elements(lib, 0, first, count, look_for, &inventory, err);
+
+    *seen = inventory.seen;
+    *missing = inventory.missing;
+    return rc;
 }

@@ -20,6 +20,8 @@ static const struct opcode changer_opcodes[] = {
      cmd_inquiry},
     {0x15, NO_SA, 6, 0, "MODE SELECT(6)", {0x11, 0, 0, 0xff}, SHORT, cmd_mode_select},
     {0x1a, NO_SA, 6, OP_PR_READ, "MODE SENSE(6)", {0x08, 0xff, 0xff, 0xff}, SHORT, cmd_mode_sense},
+    {0x1b, NO_SA, 6, 0, "OPEN/CLOSE IMPORT/EXPORT ELEMENT", {0, 0xff, 0xff, 0x1f}, MOTION,
+     cmd_open_close},
     {0x1c, NO_SA, 6, OP_PR_READ, "RECEIVE DIAGNOSTIC RESULTS", {0x01, 0xff, 0xff, 0xff}, SHORT,
      cmd_receive_diagnostic},
     {0x1d, NO_SA, 6, 0, "SEND DIAGNOSTIC", {0xf7, 0, 0xff, 0xff}, MOTION, cmd_send_diagnostic},
@@ -55,6 +57,12 @@ static const struct opcode changer_opcodes[] = {
      cmd_move_medium},
     {0xa6, NO_SA, 12, 0, "EXCHANGE MEDIUM",
      {0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION, cmd_exchange_medium},
+    {0xb1, NO_SA, 12, 0, "OPEN/CLOSE IMPORT/EXPORT ELEMENT (12)", {0, 0xff, 0xff, 0x1f}, MOTION,
+     cmd_open_close},
+    {0xb5, NO_SA, 12, 0, "REQUEST VOLUME ELEMENT ADDRESS",
+     {0x1f, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, 0xff}, SHORT, cmd_request_volume_address},
+    {0xb6, NO_SA, 12, 0, "SEND VOLUME TAG",
+     {0x0f, 0xff, 0xff, 0, 0x1f, 0, 0, 0xff, 0xff}, SHORT, cmd_send_volume_tag},
     {0xb8, NO_SA, 12, OP_FREE, "READ ELEMENT STATUS",
      {0x1f, 0xff, 0xff, 0xff, 0xff, 0x03, 0xff, 0xff, 0xff}, SHORT, cmd_read_element_status},
     RESERVATION_OPCODES,
@@ -64,6 +72,8 @@ static const struct opcode changer_opcodes[] = {
 /* clang-format on */
 
 static const struct log_page changer_log_pages[] = {
+    {0x14, log_changer_statistics},
+    {0x15, log_element_statistics},
     {0x2e, log_tape_alert},
 };
 
@@ -83,6 +93,11 @@ static const struct personality changer_personality = {
     .versions = {0x0460 /* SPC-4 */, 0x0480 /* SMC-3 */, 0x0960 /* iSCSI */},
 };
 
+static void changer_forget(struct scsi_lu *lu, const struct scsi_nexus *nexus)
+{
+    changer_forget_search(lu->changer, nexus);
+}
+
 const struct lu_kind changer_kind = {
     .personality = &changer_personality,
     .opcodes = changer_opcodes,
@@ -93,19 +108,31 @@ const struct lu_kind changer_kind = {
     .log_page_count = ARRAY_LENGTH(changer_log_pages),
     .vpd_pages = changer_vpd_pages,
     .vpd_page_count = ARRAY_LENGTH(changer_vpd_pages),
+    .forget = changer_forget,
+    .log_reset = changer_log_reset,
 };
 
 int changer_create(struct scsi_lu *lu, struct error *err)
 {
-    lu->changer = calloc(1, sizeof(*lu->changer));
-    if (!lu->changer)
+    struct changer *c = calloc(1, sizeof(*c));
+
+    if (c && !(c->elements = calloc(CHANGER_ADDRESSES, sizeof(*c->elements)))) {
+        free(c);
+        c = NULL;
+    }
+    if (!c)
         return error_set(err, ERR_NO_MEMORY, "There is no memory for the changer");
-    lu->changer->import_export_seen = changer_import_export(lu->target);
+    lu->changer = c;
+    c->import_export_seen = changer_import_export(lu->target);
     return 0;
 }
 
 void changer_destroy(struct scsi_lu *lu)
 {
+    if (!lu->changer)
+        return;
+    changer_forget_search(lu->changer, NULL);
+    free(lu->changer->elements);
     free(lu->changer);
     lu->changer = NULL;
 }

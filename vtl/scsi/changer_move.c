@@ -8,27 +8,28 @@
 #include "vtl/scsi/changer.h"
 #include "vtl/scsi/drive.h"
 
-static struct scsi_lu *drive_at(struct scsi_target *target, uint16_t address)
+struct scsi_lu *changer_drive_at(struct scsi_target *target, uint16_t address)
 {
-    unsigned number = address - LIBRARY_ADDRESS_DRIVE;
+    unsigned number = (unsigned)(address - LIBRARY_ADDRESS_DRIVE);
 
     if (address < LIBRARY_ADDRESS_DRIVE || number >= library_geometry(target->library)->drives)
         return NULL;
     return &target->lus[number + 1];
 }
 
-/* Let go of the cartridge at address, if that is a drive; then `move` runs with the drive held
+/* ---- one job --------------------------------------------------------------------------------- */
+
+/* Let go of the cartridge at address, if that is a drive; then `next` runs with the drive held
  * still, so no command of its host comes in between. */
-static int with_drive_released(struct scsi_target *target, uint16_t address,
-                               int (*move)(struct scsi_target *target, const uint16_t *ends,
-                                           struct error *err),
-                               const uint16_t *ends, struct error *err)
+static int with_drive_released(struct robot_job *job, uint16_t address,
+                               int (*next)(struct robot_job *job, struct error *err),
+                               struct error *err)
 {
-    struct scsi_lu *lu = drive_at(target, address);
+    struct scsi_lu *lu = changer_drive_at(job->target, address);
     int rc;
 
     if (!lu)
-        return move(target, ends, err);
+        return next(job, err);
     pthread_mutex_lock(&lu->device);
     drive_refresh(lu);
     if (lu_prevented(lu))
@@ -42,7 +43,7 @@ static int with_drive_released(struct scsi_target *target, uint16_t address,
                        "it; see the log, and move it again if it shall go",
                        lu->drive->number, lu->drive->barcode);
     else
-        rc = move(target, ends, err);
+        rc = next(job, err);
     drive_refresh(lu);
     pthread_mutex_lock(&lu->lock);
     lu->kind->publish(lu);
@@ -51,24 +52,67 @@ static int with_drive_released(struct scsi_target *target, uint16_t address,
     return rc;
 }
 
-static int check_ends(struct scsi_target *target, uint16_t from, uint16_t to, struct error *err)
+static int check_end(struct robot_job *job, uint16_t address, struct library_element *e,
+                     struct error *err)
 {
-    struct library_element source, destination;
+    int rc = library_element(job->target->library, address, e, err);
+
+    if (rc == 0 && changer_is_open(&job->target->lus[0], address)) {
+        job->failure = (struct scsi_failure){KEY_NOT_READY, ASC_MANUAL_INTERVENTION, NULL};
+        rc = error_set(err, ERR_BUSY, "The import/export element %u is open; close it first",
+                       address);
+    }
+    return rc;
+}
+
+/* Everything that can be refused is, before a drive is unloaded for it. */
+static int check_ends(struct robot_job *job, uint16_t from, uint16_t to,
+                      struct library_element *destination, struct error *err)
+{
+    struct library_element source;
     int rc;
 
-    if ((rc = library_element(target->library, from, &source, err)) != 0 ||
-        (rc = library_element(target->library, to, &destination, err)) != 0)
+    if ((rc = check_end(job, from, &source, err)) != 0 ||
+        (rc = check_end(job, to, destination, err)) != 0)
         return rc;
-    if (destination.type == ELEMENT_TRANSPORT)
+    if (destination->type == ELEMENT_TRANSPORT)
         return error_set(err, ERR_NOT_FOUND, "The robot's hand keeps no cartridge");
     if (!source.full)
         return error_set(err, ERR_STATE, "Element %u is empty", from);
     return 0;
 }
 
-static int move_two(struct scsi_target *target, const uint16_t *ends, struct error *err)
+/* A layer in front of the robot may have it fail. */
+static int check_layer(struct robot_job *job, uint16_t from, uint16_t to, struct error *err)
 {
-    return library_move(target->library, ends[0], ends[1], err);
+    const struct scsi_layer *layer = job->target->layer;
+
+    if (!layer || !layer->move ||
+        !layer->move(job->target->layer_ctx, from, to, job->task, &job->failure))
+        return 0;
+    return error_set(err, ERR_IO,
+                     "The robot could not carry the cartridge from element %u to %u%s%s", from, to,
+                     job->failure.why ? ": " : "", job->failure.why ? job->failure.why : "");
+}
+
+static void count_move(struct robot_job *job, uint16_t from, uint16_t to)
+{
+    struct changer *c = job->target->lus[0].changer;
+
+    c->counters.moves++;
+    c->counters.picks++;
+    c->counters.places++;
+    c->elements[from].picks++;
+    c->elements[to].places++;
+}
+
+static int move_one(struct robot_job *job, struct error *err)
+{
+    int rc = library_move(job->target->library, job->from, job->first, err);
+
+    if (rc == 0)
+        count_move(job, job->from, job->first);
+    return rc;
 }
 
 uint64_t changer_import_export(struct scsi_target *target)
@@ -84,26 +128,25 @@ uint64_t changer_import_export(struct scsi_target *target)
     return sum;
 }
 
-/* Everything that can be refused is, before a drive is unloaded for it. */
-int robot_move(struct scsi_target *target, uint16_t from, uint16_t to, struct error *err)
+int robot_move(struct robot_job *job, struct error *err)
 {
-    const uint16_t ends[2] = {from, to};
     struct library_element destination;
-    int rc = check_ends(target, from, to, err);
+    int rc = check_ends(job, job->from, job->first, &destination, err);
 
-    if (rc == 0)
-        rc = library_element(target->library, to, &destination, err);
     if (rc != 0)
         return rc;
     if (destination.full)
-        return error_set(err, ERR_EXISTS, "Element %u is full: cartridge %s is in it", to,
+        return error_set(err, ERR_EXISTS, "Element %u is full: cartridge %s is in it", job->first,
                          destination.barcode);
-    return with_drive_released(target, from, move_two, ends, err);
+    if ((rc = check_layer(job, job->from, job->first, err)) != 0)
+        return rc;
+    return with_drive_released(job, job->from, move_one, err);
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-static void move_result(struct scsi_lu *lu, struct scsi_task *task, int rc)
+static void move_result(struct scsi_lu *lu, struct scsi_task *task, const struct robot_job *job,
+                        int rc)
 {
     static const struct {
         enum error_code error;
@@ -117,14 +160,21 @@ static void move_result(struct scsi_lu *lu, struct scsi_task *task, int rc)
         {ERR_IO, KEY_HARDWARE_ERROR, ASC_LOAD_FAILED},
     };
 
+    lu->changer->import_export_seen = changer_import_export(lu->target);
+    if (rc == 0)
+        return;
+    if (job->failure.key) {
+        task_fail(lu, task, job->failure.key, job->failure.code);
+        lu->changer->counters.failures++;
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LENGTH(map); i++) {
         if (rc == -(int)map[i].error) {
             task_fail(lu, task, map[i].key, map[i].code);
             return;
         }
     }
-    if (rc != 0)
-        task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
+    task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
 }
 
 /* Transport element address: ours, or 0 for "the default", which is the same. */
@@ -138,52 +188,58 @@ static bool good_transport(struct scsi_lu *lu, struct scsi_task *task)
 
 void cmd_move_medium(struct scsi_lu *lu, struct scsi_task *task)
 {
+    struct robot_job job = {lu->target, task, get_be16(task->cdb + 4), get_be16(task->cdb + 6),
+                            0,          {0}};
     struct error err = ERROR_INIT;
 
-    if (!good_transport(lu, task))
-        return;
-    move_result(lu, task,
-                robot_move(lu->target, get_be16(task->cdb + 4), get_be16(task->cdb + 6), &err));
-    lu->changer->import_export_seen = changer_import_export(lu->target);
+    if (good_transport(lu, task))
+        move_result(lu, task, &job, robot_move(&job, &err));
 }
 
-static int exchange_three(struct scsi_target *target, const uint16_t *ends, struct error *err)
+static int exchange_three(struct robot_job *job, struct error *err)
 {
-    return library_exchange(target->library, ends[0], ends[1], ends[2], err);
+    int rc = library_exchange(job->target->library, job->from, job->first, job->second, err);
+
+    if (rc == 0) {
+        count_move(job, job->first, job->second);
+        count_move(job, job->from, job->first);
+    }
+    return rc;
 }
 
 /* The source's drive is released inside the first destination's; drives are always locked in the
  * order of this chain, and only the changer, one command at a time, locks two. */
-static int exchange_source_released(struct scsi_target *target, const uint16_t *ends,
-                                    struct error *err)
+static int exchange_source_released(struct robot_job *job, struct error *err)
 {
-    return with_drive_released(target, ends[0], exchange_three, ends, err);
+    return with_drive_released(job, job->from, exchange_three, err);
 }
 
-static int exchange(struct scsi_target *target, const uint16_t *ends, struct error *err)
+static int exchange(struct robot_job *job, struct error *err)
 {
-    struct library_element second;
+    struct library_element first, second;
     int rc;
 
-    if ((rc = check_ends(target, ends[0], ends[1], err)) != 0 ||
-        (rc = check_ends(target, ends[1], ends[2], err)) != 0 ||
-        (rc = library_element(target->library, ends[2], &second, err)) != 0)
+    if ((rc = check_ends(job, job->from, job->first, &first, err)) != 0 ||
+        (rc = check_ends(job, job->first, job->second, &second, err)) != 0)
         return rc;
-    if (ends[0] == ends[1] || ends[1] == ends[2] || (second.full && ends[2] != ends[0]))
-        return error_set(err, ERR_EXISTS, "Element %u is full", ends[2]);
-    return with_drive_released(target, ends[1], exchange_source_released, ends, err);
+    if (job->from == job->first || job->first == job->second ||
+        (second.full && job->second != job->from))
+        return error_set(err, ERR_EXISTS, "Element %u is full", job->second);
+    if ((rc = check_layer(job, job->first, job->second, err)) != 0 ||
+        (rc = check_layer(job, job->from, job->first, err)) != 0)
+        return rc;
+    return with_drive_released(job, job->first, exchange_source_released, err);
 }
 
 void cmd_exchange_medium(struct scsi_lu *lu, struct scsi_task *task)
 {
-    const uint16_t ends[3] = {get_be16(task->cdb + 4), get_be16(task->cdb + 6),
-                              get_be16(task->cdb + 8)};
+    struct robot_job job = {
+        lu->target, task, get_be16(task->cdb + 4), get_be16(task->cdb + 6), get_be16(task->cdb + 8),
+        {0}};
     struct error err = ERROR_INIT;
 
-    if (!good_transport(lu, task))
-        return;
-    move_result(lu, task, exchange(lu->target, ends, &err));
-    lu->changer->import_export_seen = changer_import_export(lu->target);
+    if (good_transport(lu, task))
+        move_result(lu, task, &job, exchange(&job, &err));
 }
 
 void cmd_position_to_element(struct scsi_lu *lu, struct scsi_task *task)
@@ -195,21 +251,47 @@ void cmd_position_to_element(struct scsi_lu *lu, struct scsi_task *task)
         task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_INVALID_ELEMENT);
 }
 
-/* The places are always known: nothing has to be looked at. */
-void cmd_initialize_element_status(struct scsi_lu *lu, struct scsi_task *task)
+/* ---- looking --------------------------------------------------------------------------------- */
+
+/* The places are always known; what is looked at is whether the cartridges are really there. */
+static void take_inventory(struct scsi_lu *lu, struct scsi_task *task, uint16_t first,
+                           unsigned count)
 {
-    (void)lu;
-    (void)task;
+    unsigned seen = 0, missing = 0;
+
+    if (library_inventory(lu->target->library, first, count, &seen, &missing, NULL) != 0)
+        task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
+    lu->changer->counters.inventories++;
+    lu->changer->counters.tags_read += seen;
+    lu->changer->counters.tags_unreadable += missing;
 }
 
+void cmd_initialize_element_status(struct scsi_lu *lu, struct scsi_task *task)
+{
+    take_inventory(lu, task, 0, CHANGER_ADDRESSES);
+}
+
+/* Without RANGE the addresses have no meaning; a count of 0 is "all from there on" (SMC-3 6.5). */
 void cmd_initialize_range(struct scsi_lu *lu, struct scsi_task *task)
 {
+    bool range = task->cdb[1] & 0x01;
+    uint16_t first = range ? get_be16(task->cdb + 2) : 0;
+    unsigned count = range ? get_be16(task->cdb + 6) : 0;
     struct library_element e;
 
-    /* RANGE (of E7h) or a count (of 37h) makes the starting address matter. */
-    if ((task->cdb[1] & 0x01) &&
-        library_element(lu->target->library, get_be16(task->cdb + 2), &e, NULL) != 0)
+    if (range && library_element(lu->target->library, first, &e, NULL) != 0)
         task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_INVALID_ELEMENT);
+    else
+        take_inventory(lu, task, first, count ? count : CHANGER_ADDRESSES);
+}
+
+uint16_t changer_exception(struct scsi_lu *lu, const struct library_element *e)
+{
+    const struct scsi_layer *layer = lu->target->layer;
+
+    if (e->missing)
+        return ASC_CARTRIDGE_DAMAGED;
+    return layer && layer->element ? layer->element(lu->target->layer_ctx, e) : 0;
 }
 
 /* ---- the operator ---------------------------------------------------------------------------- */
@@ -217,10 +299,11 @@ void cmd_initialize_range(struct scsi_lu *lu, struct scsi_task *task)
 int scsi_target_move(struct scsi_target *target, uint16_t from, uint16_t to, struct error *err)
 {
     struct scsi_lu *lu = &target->lus[0];
+    struct robot_job job = {target, NULL, from, to, 0, {0}};
     int rc;
 
     pthread_mutex_lock(&lu->device);
-    rc = robot_move(target, from, to, err);
+    rc = robot_move(&job, err);
     pthread_mutex_unlock(&lu->device);
     if (rc == 0)
         scsi_target_inventory_changed(target);

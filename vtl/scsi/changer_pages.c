@@ -12,9 +12,18 @@ static const uint8_t exceptions[12] = {0x1c, 0x0a, 0x08};                /* DEXC
 static const uint8_t addresses[20] = {0x1d, 0x12};
 static const uint8_t geometry[4] = {0x1e, 0x02}; /* one hand, which does not turn over */
 static const uint8_t capabilities[20] = {
-    0x1f, 0x12,  KEEPS, 0,                 /* */
+    0x1f, 0x12,  KEEPS, 0x03,              /* VTRP, S2C: labels are read, by SMC-2 and later */
     0,    KEEPS, KEEPS, KEEPS, 0, 0, 0, 0, /* MOVE MEDIUM from hand, slot, I/E, drive to ... */
     0,    KEEPS, KEEPS, KEEPS, 0, 0, 0, 0, /* EXCHANGE MEDIUM, the same */
+};
+
+/* Extended device capabilities (SMC-3 7.3.5). */
+enum { USROP = 0x02, USRCL = 0x04, RSSEA = 0x08, LCKIE = 0x02 };
+static const uint8_t extended_capabilities[20] = {
+    0x5f,          0x41, 0, 0x10, /* subpage format */
+    USROP | USRCL,                /* a user opens and closes the import/export elements */
+    RSSEA,                        /* SOURCE STORAGE ELEMENT ADDRESS is told */
+    LCKIE,                        /* PREVENT locks them */
 };
 
 /* Element address assignment (SMC-3 7.3.3). */
@@ -39,4 +48,5 @@ const struct mode_page changer_mode_pages[CHANGER_MODE_PAGES] = {
     {0x1d, 0, sizeof(addresses), addresses, NULL, addresses_refresh},
     {0x1e, 0, sizeof(geometry), geometry, NULL, NULL},
     {0x1f, 0, sizeof(capabilities), capabilities, NULL, NULL},
+    {0x1f, 0x41, sizeof(extended_capabilities), extended_capabilities, NULL, NULL},
 };

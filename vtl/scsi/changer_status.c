@@ -4,7 +4,8 @@
  *
  * Elements are reported in rising order of address; as each type has one range of addresses, that
  * is one page a type.  A type with nothing to report has no page: mtx and others take a page
- * without descriptors for an error.
+ * without descriptors for an error.  The headers tell about all that there is; of the descriptors
+ * only whole ones are handed over (SMC-3 6.11.1), and no page header without one behind it.
  */
 #include "vtl/scsi/changer.h"
 
@@ -12,38 +13,42 @@ enum {
     VOLUME_TAG_LENGTH = 36,
     FLAG_FULL = 0x01,
     FLAG_IMPEXP = 0x02,
+    FLAG_EXCEPT = 0x04,
     FLAG_ACCESS = 0x08,
     FLAG_EXENAB = 0x10,
     FLAG_INENAB = 0x20,
     LU_VALID = 0x10,
     SVALID = 0x80,
-    ED = 0x08,
 };
 
-struct status_walk {
-    struct scsi_target *target;
-    struct reply *r;
-    bool voltag, dvcid;
-    enum element_type type; /* of the open page, 0: none */
-    uint64_t page;          /* offset of the open page */
-    unsigned elements;
-    uint16_t first;
-};
+enum { MEDIUM_DATA = 1, MEDIUM_CLEANING = 2, MEDIUM_WORM = 4 }; /* SMC-3, MEDIUM TYPE */
 
-static size_t designator_length(const struct status_walk *w, enum element_type type)
+static size_t designator_length(const struct element_report *w, enum element_type type)
 {
-    return w->dvcid && type == ELEMENT_DRIVE && w->target->lu_count > 1
-               ? 24u + strlen(w->target->lus[1].serial)
+    return w->dvcid && type == ELEMENT_DRIVE && w->lu->target->lu_count > 1
+               ? 24u + strlen(w->lu->target->lus[1].serial)
                : 0;
 }
 
-static unsigned element_flags(const struct library_element *e)
+/* The robot can't take from a drive whose host prevents it, nor reach an element that is open. */
+static bool accessible(struct scsi_lu *lu, const struct library_element *e)
+{
+    struct scsi_lu *drive = changer_drive_at(lu->target, e->address);
+
+    if (e->type == ELEMENT_TRANSPORT)
+        return false; /* the bit is reserved there */
+    if (e->type == ELEMENT_IMPORT_EXPORT)
+        return !changer_is_open(lu, e->address);
+    return !drive || !lu_prevented(drive);
+}
+
+static unsigned element_flags(struct scsi_lu *lu, const struct library_element *e)
 {
     unsigned flags = e->full ? FLAG_FULL : 0;
 
     if (e->type == ELEMENT_IMPORT_EXPORT)
         flags |= FLAG_INENAB | FLAG_EXENAB | (e->imported ? FLAG_IMPEXP : 0);
-    return e->type == ELEMENT_TRANSPORT ? flags : flags | FLAG_ACCESS;
+    return flags | (accessible(lu, e) ? FLAG_ACCESS : 0);
 }
 
 /* Bytes 6 and 7 of a drive's descriptor are obsolete since SMC-2, but Linux' ch finds the drives by
@@ -56,38 +61,61 @@ static void put_drive_address(struct reply *r, const struct library_element *e)
     reply_u8(r, 0);
 }
 
-static void put_descriptor(struct status_walk *w, const struct library_element *e)
+static unsigned medium_type(const struct library_element *e)
 {
-    struct reply *r = w->r;
-    size_t designator = designator_length(w, e->type);
+    struct library_media media;
 
-    reply_be16(r, e->address);
-    reply_u8(r, element_flags(e));
-    reply_u8(r, 0);
-    reply_be16(r, 0); /* no additional sense code: no exception */
-    put_drive_address(r, e);
-    reply_u8(r, 0);
-    reply_u8(r, (e->source_valid ? SVALID : 0u) | (e->full ? 1u : 0)); /* medium type: data */
-    reply_be16(r, e->source_valid ? e->source : 0);
-    if (w->voltag) {
-        reply_text(r, e->barcode, e->full ? 32u : 0);
-        reply_zero(r, e->full ? 4u : VOLUME_TAG_LENGTH);
-    }
-    reply_u8(r, designator ? 2 : 0); /* ASCII */
-    reply_u8(r, designator ? 1 : 0); /* T10 vendor id, as in VPD page 83h */
-    reply_u8(r, 0);
-    reply_u8(r, (unsigned)designator);
-    if (designator)
-        reply_t10_designator(r, &w->target->lus[e->address - LIBRARY_ADDRESS_DRIVE + 1]);
+    if (!e->full)
+        return 0;
+    library_barcode_media(e->barcode, &media);
+    return media.cleaning ? MEDIUM_CLEANING : media.worm ? MEDIUM_WORM : MEDIUM_DATA;
 }
 
-static void close_page(struct status_walk *w)
+static void put_designator(const struct element_report *w, const struct library_element *e)
+{
+    struct scsi_lu *drive = changer_drive_at(w->lu->target, e->address);
+    size_t len = drive ? designator_length(w, e->type) : 0;
+
+    reply_u8(w->r, len ? 2 : 0); /* ASCII */
+    reply_u8(w->r, len ? 1 : 0); /* T10 vendor id, as in VPD page 83h */
+    reply_u8(w->r, 0);
+    reply_u8(w->r, (unsigned)len);
+    if (len)
+        reply_t10_designator(w->r, drive);
+}
+
+static void put_descriptor(struct element_report *w, const struct library_element *e)
+{
+    uint16_t exception = changer_exception(w->lu, e);
+    bool tag = e->full && exception != ASC_LABEL_UNREADABLE;
+    struct reply *r = w->r;
+
+    reply_be16(r, e->address);
+    reply_u8(r, element_flags(w->lu, e) | (exception ? FLAG_EXCEPT : 0u));
+    reply_u8(r, 0);
+    reply_be16(r, exception);
+    put_drive_address(r, e);
+    reply_u8(r, 0);
+    reply_u8(r, (e->source_valid ? SVALID : 0u) | medium_type(e));
+    reply_be16(r, e->source_valid ? e->source : 0);
+    if (w->voltag) {
+        reply_text(r, e->barcode, tag ? 32u : 0);
+        reply_zero(r, tag ? 4u : VOLUME_TAG_LENGTH);
+    }
+    put_designator(w, e);
+    if (r->len <= w->allocation) {
+        w->whole = r->len;
+        w->last = e->address;
+    }
+}
+
+static void close_page(struct element_report *w)
 {
     if (w->type)
         reply_patch(w->r, w->page + 5, w->r->len - w->page - 8, 3);
 }
 
-static void open_page(struct status_walk *w, enum element_type type)
+static void open_page(struct element_report *w, enum element_type type)
 {
     size_t length = 16 + (w->voltag ? (size_t)VOLUME_TAG_LENGTH : 0) + designator_length(w, type);
 
@@ -95,50 +123,70 @@ static void open_page(struct status_walk *w, enum element_type type)
     w->type = type;
     w->page = w->r->len;
     reply_u8(w->r, type);
-    reply_u8(w->r, w->voltag ? 0x80 : 0); /* PVOLTAG */
+    reply_u8(w->r, w->voltag ? 0x80 : 0); /* PVOLTAG; a cartridge has one label: no AVOLTAG */
     reply_be16(w->r, (unsigned)length);
     reply_be32(w->r, 0); /* byte count, when it is closed */
 }
 
-static int status_element(void *ctx, const struct library_element *e)
+/* Count and describe one element. */
+static void report_element(struct element_report *w, const struct library_element *e)
 {
-    struct status_walk *w = ctx;
-
     if (w->elements++ == 0)
         w->first = e->address;
     if (w->type != e->type)
         open_page(w, e->type);
     put_descriptor(w, e);
+}
+
+static int visit_element(void *ctx, const struct library_element *e)
+{
+    struct element_report *w = ctx;
+
+    if (w->elements < w->count && (!w->wanted || w->wanted(w->wanted_ctx, e)))
+        report_element(w, e);
     return 0;
+}
+
+void changer_report(struct element_report *w, struct scsi_task *task)
+{
+    struct reply r = task_reply(task, w->allocation);
+    /* With a filter, how many elements have to be looked at is not known beforehand. */
+    unsigned count = w->wanted ? UINT16_MAX + 1u : w->count;
+
+    w->r = &r;
+    w->whole = 8;
+    reply_zero(&r, 4);
+    reply_u8(&r, w->action);
+    reply_zero(&r, 3);
+    if (library_elements(w->lu->target->library, w->only, w->start, count, visit_element, w,
+                         NULL) != 0) {
+        task_fail(w->lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
+        return;
+    }
+    close_page(w);
+    reply_patch(&r, 0, w->first, 2);
+    reply_patch(&r, 2, w->elements, 2);
+    reply_patch(&r, 5, r.len - 8, 3);
+    task_replied(task, &r, w->allocation < w->whole ? w->allocation : w->whole);
 }
 
 void cmd_read_element_status(struct scsi_lu *lu, struct scsi_task *task)
 {
-    unsigned type = task->cdb[1] & 0x0f;
-    uint32_t allocation = get_be24(task->cdb + 7);
-    struct reply r = task_reply(task, allocation);
-    struct status_walk w = {
-        .target = lu->target, .r = &r, .voltag = task->cdb[1] & 0x10, .dvcid = task->cdb[6] & 0x01};
-    struct error err = ERROR_INIT;
+    struct element_report w = {
+        .lu = lu,
+        .allocation = get_be24(task->cdb + 7),
+        .voltag = task->cdb[1] & 0x10,
+        .dvcid = task->cdb[6] & 0x01,
+        .only = task->cdb[1] & 0x0f,
+        .start = get_be16(task->cdb + 2),
+        .count = get_be16(task->cdb + 4),
+    };
 
     /* Without CURDATA a robot might have to move, which a reservation forbids (SMC-2 table 2). */
-    if (!(task->cdb[6] & 0x02) && reservation_conflicts(lu, task->nexus, 0)) {
+    if (!(task->cdb[6] & 0x02) && reservation_conflicts(lu, task->nexus, 0))
         task->status = SCSI_RESERVATION_CONFLICT;
-        return;
-    }
-    if (type > ELEMENT_DRIVE) {
+    else if (w.only > ELEMENT_DRIVE)
         task_bad_cdb(lu, task, 1, 3);
-        return;
-    }
-    reply_zero(&r, 8);
-    if (library_elements(lu->target->library, type, get_be16(task->cdb + 2),
-                         get_be16(task->cdb + 4), status_element, &w, &err) != 0) {
-        task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
-        return;
-    }
-    close_page(&w);
-    reply_patch(&r, 0, w.first, 2);
-    reply_patch(&r, 2, w.elements, 2);
-    reply_patch(&r, 5, r.len - 8, 3);
-    task_replied(task, &r, allocation);
+    else
+        changer_report(&w, task);
 }

@@ -72,11 +72,26 @@ static bool nexus_admits(struct scsi_lu *lu, struct scsi_task *task, unsigned fl
     return (flags & OP_NO_ATTENTION) || !attention_first(lu, task, false);
 }
 
+/* True, with the task answered, if a layer in front of the devices does not let it through. */
+static bool layer_stops(struct scsi_lu *lu, struct scsi_task *task)
+{
+    const struct scsi_layer *layer = lu->target->layer;
+    struct scsi_failure failure;
+
+    if (!layer || !layer->command ||
+        !layer->command(lu->target->layer_ctx, lu->lun, task, &failure))
+        return false;
+    task_fail(lu, task, failure.key, failure.code);
+    return true;
+}
+
 void dispatch(struct scsi_lu *lu, struct scsi_task *task)
 {
     const struct opcode *op = opcode_find(lu, task->cdb);
     unsigned flags = op ? op->flags : OP_FREE;
 
+    if (layer_stops(lu, task))
+        return;
     if (lu->kind->refresh)
         lu->kind->refresh(lu);
     if (!nexus_admits(lu, task, flags))

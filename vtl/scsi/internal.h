@@ -189,6 +189,8 @@ struct scsi_target {
     unsigned lu_count;
     pthread_mutex_t lock;
     struct scsi_nexus *nexuses;
+    const struct scsi_layer *layer; /* in front of the devices; NULL: none */
+    void *layer_ctx;
 };
 
 /* What a logical unit holds for one nexus. */

@@ -157,4 +157,34 @@ int scsi_target_move(struct scsi_target *target, uint16_t from, uint16_t to, str
 /* A cartridge was made in an element from outside (28h/01h or 28h/00h to the changer's nexuses). */
 void scsi_target_inventory_changed(struct scsi_target *target);
 
+/* ---- a layer in front of the devices --------------------------------------------------------- */
+
+/* What a command or a move is answered with instead of being done. */
+struct scsi_failure {
+    uint8_t key;   /* sense key */
+    uint16_t code; /* ASC << 8 | ASCQ */
+    const char *why;
+};
+
+/* Sits between the hosts and the devices, to disturb or to watch them; the devices know nothing of
+ * it.  Members may be NULL.  They are called on the threads of the logical units, several at a
+ * time. */
+struct scsi_layer {
+    /* Before a command of a LUN that exists runs; may wait, as long as !scsi_task_aborted().  True:
+     * it does not run, *failure is its answer. */
+    bool (*command)(void *ctx, unsigned lun, const struct scsi_task *task,
+                    struct scsi_failure *failure);
+    /* Before a cartridge is carried, for a host or an operator (task is NULL then). */
+    bool (*move)(void *ctx, uint16_t from, uint16_t to, const struct scsi_task *task,
+                 struct scsi_failure *failure);
+    /* What is wrong with an element: an additional sense code for its descriptor, or 0. */
+    uint16_t (*element)(void *ctx, const struct library_element *e);
+};
+
+/* layer and ctx must outlive the target; NULL: none.  Before the first nexus. */
+void scsi_target_set_layer(struct scsi_target *target, const struct scsi_layer *layer, void *ctx);
+
+/* Whether somebody waits for the task to end (aborted, reset). */
+bool scsi_task_aborted(const struct scsi_task *task);
+
 #endif

@@ -37,6 +37,7 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_PROGRAMMABLE_EARLY_WARNING = 0x0007,
                   ASC_BECOMING_READY = 0x0401,
                   ASC_INITIALIZING_REQUIRED = 0x0402,
+                  ASC_MANUAL_INTERVENTION = 0x0403,
                   ASC_WRITE_ERROR = 0x0c00,
                   ASC_READ_ERROR = 0x1100,
                   ASC_LIST_LENGTH_ERROR = 0x1a00,
@@ -67,10 +68,14 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_NO_MEDIUM = 0x3a00,
                   ASC_DESTINATION_FULL = 0x3b0d,
                   ASC_SOURCE_EMPTY = 0x3b0e,
+                  ASC_DRIVE_REMOVED = 0x3b1a,
+                  ASC_REPORTED_LUNS_CHANGED = 0x3f0e,
                   ASC_INTERNAL_FAILURE = 0x4400,
                   ASC_LOAD_FAILED = 0x5300,
                   ASC_REMOVAL_PREVENTED = 0x5302,
                   ASC_NO_REGISTRATION_RESOURCES = 0x5504,
+                  ASC_LABEL_UNREADABLE = 0x8300, /* in element descriptors, as IBM's libraries */
+                  ASC_CARTRIDGE_DAMAGED = 0x8302,
 };
 
 struct sense {

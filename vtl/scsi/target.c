@@ -134,6 +134,19 @@ void scsi_target_destroy(struct scsi_target *target)
     free(target);
 }
 
+void scsi_target_set_layer(struct scsi_target *target, const struct scsi_layer *layer, void *ctx)
+{
+    target->layer = layer;
+    target->layer_ctx = ctx;
+}
+
+bool scsi_task_aborted(const struct scsi_task *task)
+{
+    struct scsi_lu *lu = target_lu(task->nexus->target, task->lun);
+
+    return lu && lu_aborted(lu, task);
+}
+
 unsigned scsi_target_lun_count(const struct scsi_target *target)
 {
     return target->lu_count;
@@ -272,7 +285,7 @@ static const struct transfer_field {
     {0x56, 7, 2, 65536},     {0x5a, 7, 2, 65536},     {0x5e, 7, 2, 65536},
     {0x5f, 5, 4, 65536},     {0x8c, 10, 4, 65536},    {0x8d, 10, 4, 65536},
     {0xa0, 6, 4, 65536},     {0xa3, 6, 4, 65536},     {0xa4, 6, 4, 65536},
-    {0xb8, 7, 3, 1u << 24},
+    {0xb8, 7, 3, 1u << 24},  {0xb5, 7, 3, 1u << 24},  {0xb6, 8, 2, 65536},
 };
 
 static bool is_verify(uint8_t opcode)
@@ -283,7 +296,7 @@ static bool is_verify(uint8_t opcode)
 /* Byte 1 bit 0 is FIXED. */
 static bool moves_blocks(const struct transfer_field *f)
 {
-    return f->max == 1u << 24 && f->opcode != 0xb8;
+    return f->max == 1u << 24 && f->opcode != 0xb8 && f->opcode != 0xb5;
 }
 
 size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len)
