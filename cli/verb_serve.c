@@ -73,7 +73,7 @@ static int daemon_up(struct daemon *d, struct error *err)
     config_iscsi_options(d->config, &options);
     rc = library_open(d->root, &geometry, &d->control.library, err);
     if (!rc)
-        rc = scsi_target_create(d->control.library, &d->control.target, err);
+        rc = scsi_target_create(d->control.library, NULL, &d->control.target, err);
     if (!rc && d->config->test_disk)
         rc = scsi_target_add_disk(d->control.target, d->config->test_disk, err);
     if (!rc)

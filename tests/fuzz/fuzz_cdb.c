@@ -80,7 +80,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     REQUIRE(library_open(root, &geometry, &library, NULL) == 0);
     make_cartridge("FUZ000L8", LIBRARY_ADDRESS_DRIVE);
     make_cartridge("FUZ001L8", LIBRARY_ADDRESS_SLOT);
-    REQUIRE(scsi_target_create(library, &target, NULL) == 0);
+    REQUIRE(scsi_target_create(library, NULL, &target, NULL) == 0);
     REQUIRE(scsi_target_add_disk(target, 1, NULL) == 0);
     for (int i = 0; i < 2; i++)
         REQUIRE(scsi_nexus_create(target, i ? "iqn.fuzz,i,0x1" : "iqn.fuzz,i,0x0", &nexus[i],

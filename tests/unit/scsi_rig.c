@@ -273,13 +273,33 @@ void rig_cartridge(const char *barcode, uint16_t to, uint8_t density, bool worm,
     CHECK_OK(library_cartridge_create(rig.library, &id, to, &err), err);
 }
 
-static void rig_open(void)
+static struct personality_set *personalities;
+
+static void rig_models(struct scsi_models *models)
 {
     struct error err = ERROR_INIT;
 
+    memset(models, 0, sizeof(*models));
+    CHECK_OK(personality_set_load(NULL, &personalities, &err), err);
+    if (rig.model)
+        CHECK_OK(
+            personality_find(personalities, PERSONALITY_DRIVE, rig.model, &models->drives[0], &err),
+            err);
+    if (rig.library_model)
+        CHECK_OK(personality_find(personalities, PERSONALITY_CHANGER, rig.library_model,
+                                  &models->changer, &err),
+                 err);
+}
+
+static void rig_open(void)
+{
+    struct error err = ERROR_INIT;
+    struct scsi_models models;
+
+    rig_models(&models);
     CHECK_OK(library_open(rig.root, &geometry, &rig.library, &err), err);
     library_set_store_layer(rig.library, fault_layer, NULL);
-    CHECK_OK(scsi_target_create(rig.library, &rig.target, &err), err);
+    CHECK_OK(scsi_target_create(rig.library, &models, &rig.target, &err), err);
     if (rig.disk_mib)
         CHECK_OK(scsi_target_add_disk(rig.target, rig.disk_mib, &err), err);
     CHECK_OK(scsi_nexus_create(rig.target, "iqn.test:a,i,0x1", &rig.a, &err), err);
@@ -292,6 +312,7 @@ static void rig_close(void)
     scsi_nexus_destroy(rig.b);
     scsi_target_destroy(rig.target);
     library_close(rig.library);
+    personality_set_free(personalities);
     free(answer.in);
     answer.in = NULL;
 }

@@ -23,7 +23,10 @@ struct rig {
     struct library *library;
     struct scsi_target *target;
     struct scsi_nexus *a, *b;
-    unsigned disk_mib; /* set before rig_start(): a test disk, LUN 3; 0: none */
+    /* Set before rig_start(), and back afterwards: */
+    unsigned disk_mib;         /* a test disk, LUN 3; 0: none */
+    const char *model;         /* of drive 0; NULL: the default */
+    const char *library_model; /* the same of the changer */
 };
 extern struct rig rig;
 

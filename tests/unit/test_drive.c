@@ -172,9 +172,10 @@ static void test_hostile_transfers(void)
     rig_stop();
 }
 
-/* The largest block goes through, whole. */
+/* The largest block goes through, whole; what is larger than the model writes is refused. */
 static void test_largest_block(void)
 {
+    rig.model = "CAPSTAN-TAPE";
     rig_start();
     rig_load(1);
     CU_ASSERT_EQUAL(write_block(0xffffff, 0xa5), SCSI_GOOD);
@@ -182,6 +183,13 @@ static void test_largest_block(void)
     CU_ASSERT_EQUAL(read_block(0xffffff, false), SCSI_GOOD);
     CU_ASSERT_EQUAL(answer.in_len, 0xffffff);
     CU_ASSERT_EQUAL(answer.in[0xfffffe], 0xa5);
+    rig_stop();
+    rig.model = NULL;
+    rig_start();
+    rig_load(1);
+    CU_ASSERT_EQUAL(write_block(0x800000, 0xa5), SCSI_GOOD);
+    write_block(0x800001, 0xa5);
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
     rig_stop();
 }
 

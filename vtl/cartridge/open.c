@@ -14,26 +14,12 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "vtl/cartridge/internal.h"
+#include "vtl/personality/medium.h"
 
 #define REFRESH_TRIES    4
 #define RECOVER_COPY_MAX (128u << 20) /* more than a writer ever has without a sync */
 
 /* ---- create ---------------------------------------------------------------------------------- */
-
-/* LTO generations by density code (SSC-5 and the vendors' SCSI references). */
-static const struct {
-    uint8_t density;
-    uint64_t capacity; /* native */
-} densities[] = {
-    {0x44, 400000000000},   /* LTO-3 */
-    {0x46, 800000000000},   /* LTO-4 */
-    {0x58, 1500000000000},  /* LTO-5 */
-    {0x5a, 2500000000000},  /* LTO-6 */
-    {0x5c, 6000000000000},  /* LTO-7 */
-    {0x5d, 9000000000000},  /* LTO-7 medium formatted as type M8 */
-    {0x5e, 12000000000000}, /* LTO-8 */
-    {0x60, 18000000000000}, /* LTO-9 */
-};
 
 #define DEFAULT_SEGMENT_SIZE  (256u * 1024 * 1024)
 #define DEFAULT_EARLY_WARNING 5000000000u /* room for what a host writes after the warning */
@@ -43,11 +29,9 @@ static const struct {
 int cartridge_identity_default(struct cartridge_identity *id, const char *barcode, uint8_t density,
                                struct error *err)
 {
-    size_t i = 0;
+    const struct medium *medium = medium_by_density(density);
 
-    while (i < sizeof(densities) / sizeof(densities[0]) && densities[i].density != density)
-        i++;
-    if (i == sizeof(densities) / sizeof(densities[0]))
+    if (!medium)
         return error_set(err, ERR_RANGE, "density code %02xh is not known; LTO-8 is 5eh", density);
     memset(id, 0, sizeof(*id));
     if (strlen(barcode) > CARTRIDGE_BARCODE_MAX)
@@ -55,7 +39,7 @@ int cartridge_identity_default(struct cartridge_identity *id, const char *barcod
                          barcode, CARTRIDGE_BARCODE_MAX);
     memcpy(id->barcode, barcode, strlen(barcode));
     id->density = density;
-    id->capacity = densities[i].capacity;
+    id->capacity = medium->capacity;
     id->early_warning = DEFAULT_EARLY_WARNING;
     id->segment_size = DEFAULT_SEGMENT_SIZE;
     id->limbo_bytes = id->capacity / DEFAULT_LIMBO_PART;

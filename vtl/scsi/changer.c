@@ -84,22 +84,12 @@ static const struct vpd_page changer_vpd_pages[] = {
     {0x86, vpd_extended},
 };
 
-/* An IBM TS3100/TS3200 library. */
-static const struct personality changer_personality = {
-    .type = 0x08,
-    .vendor = "IBM",
-    .product = "3573-TL",
-    .revision = "F.11",
-    .versions = {0x0460 /* SPC-4 */, 0x0480 /* SMC-3 */, 0x0960 /* iSCSI */},
-};
-
 static void changer_forget(struct scsi_lu *lu, const struct scsi_nexus *nexus)
 {
     changer_forget_search(lu->changer, nexus);
 }
 
 const struct lu_kind changer_kind = {
-    .personality = &changer_personality,
     .opcodes = changer_opcodes,
     .opcode_count = ARRAY_LENGTH(changer_opcodes),
     .mode_pages = changer_mode_pages,

@@ -79,12 +79,15 @@ static const struct vpd_page disk_vpd_pages[] = {
     {0xb2, vpd_provisioning},
 };
 
-static const struct personality disk_personality = {
-    .type = 0x00,
+const struct personality disk_personality = {
+    .name = "VOLATILE-RAMDISK",
+    .type = PERSONALITY_DISK,
     .fixed = true,
     .vendor = "CAPSTAN",
     .product = "VOLATILE RAMDISK",
     .revision = "0001",
+    .scsi_version = 6,
+    .serial = "{library}{unit}",
     .versions = {0x0460 /* SPC-4 */, 0x04c0 /* SBC-3 */, 0x0600 /* SBC-4 */, 0x0960 /* iSCSI */},
 };
 
@@ -111,7 +114,6 @@ static void disk_reset(struct scsi_lu *lu)
 }
 
 const struct lu_kind disk_kind = {
-    .personality = &disk_personality,
     .opcodes = disk_opcodes,
     .opcode_count = ARRAY_LENGTH(disk_opcodes),
     .mode_pages = disk_mode_pages,

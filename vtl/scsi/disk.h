@@ -16,6 +16,8 @@
 #define DISK_TRANSFER_MAX   (16u * 1024 * 1024) /* bytes in one command: a transport's buffer */
 #define DISK_PARAMETERS_MAX 65536u
 
+extern const struct personality disk_personality; /* it is no model, and has no file */
+
 struct disk {
     uint8_t *data;   /* blocks * DISK_BLOCK bytes; the disk's */
     uint64_t blocks; /* never 0 */

@@ -119,15 +119,6 @@ static const struct vpd_page drive_vpd_pages[] = {
     {0xb4, vpd_element_address},
 };
 
-/* An IBM LTO-8 full-height drive: in the tables of every backup product. */
-static const struct personality drive_personality = {
-    .type = 0x01,
-    .vendor = "IBM",
-    .product = "ULT3580-TD8",
-    .revision = "HB83",
-    .versions = {0x0460 /* SPC-4 */, 0x0440 /* SSC-4 */, 0x0960 /* iSCSI */},
-};
-
 /* ---- hooks ----------------------------------------------------------------------------------- */
 
 static bool drive_admit(struct scsi_lu *lu, struct scsi_task *task, const struct opcode *op)
@@ -185,7 +176,6 @@ static void drive_forget(struct scsi_lu *lu, const struct scsi_nexus *nexus)
 }
 
 const struct lu_kind drive_kind = {
-    .personality = &drive_personality,
     .opcodes = drive_opcodes,
     .opcode_count = ARRAY_LENGTH(drive_opcodes),
     .mode_pages = drive_mode_pages,

@@ -124,16 +124,10 @@ void cmd_write_attribute(struct scsi_lu *lu, struct scsi_task *task);
 
 void cmd_media_serial(struct scsi_lu *lu, struct scsi_task *task);
 
-/* densities this drive knows */
-struct density {
-    uint8_t code, medium_type;
-    bool writable;
-    uint32_t bits_per_mm;
-    uint16_t tracks;
-    uint32_t capacity_mb; /* 10^6 bytes */
-    const char *name, *description;
-};
-const struct density *density_find(uint8_t code);
+/* Whether the model takes cartridges of a density code, and may write them. */
+bool drive_reads_density(const struct scsi_lu *lu, uint8_t code);
+bool drive_writes_density(const struct scsi_lu *lu, uint8_t code);
+uint8_t drive_native_density(const struct scsi_lu *lu);
 
 /* pages (drive_pages.c) */
 #define DRIVE_MODE_PAGES 9

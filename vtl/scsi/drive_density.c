@@ -1,99 +1,143 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drive_density.c - READ BLOCK LIMITS and REPORT DENSITY SUPPORT (SSC-5 7.5, 7.7). */
+/*
+ * drive_density.c - READ BLOCK LIMITS and REPORT DENSITY SUPPORT (SSC-5 7.5, 7.7): what the model
+ * takes, as its personality and the table of media say.
+ */
 #include "vtl/scsi/drive.h"
 
-/* What an LTO-8 drive takes: its own generation, type M, and the one before. */
-static const struct density densities[] = {
-    {0x5c, 0x78, true, 19107, 3584, 6000000, "U-716", "Ultrium 7/16T"},
-    {0x5d, 0x98, true, 19107, 5376, 9000000, "U-716M", "Ultrium M8/16T"},
-    {0x5e, 0x88, true, 20668, 6656, 12000000, "U-832", "Ultrium 8/32T"},
-};
+enum { WRTOK = 0x80, DEFLT = 0x20 };
 
-const struct density *density_find(uint8_t code)
+bool drive_reads_density(const struct scsi_lu *lu, uint8_t code)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(densities); i++) {
-        if (densities[i].code == code)
-            return &densities[i];
-    }
-    return NULL;
+    return personality_reads(lu->personality, medium_by_density(code));
 }
 
-/*
- * Any length from 1 byte to 16 MiB - 1, what the 24-bit TRANSFER LENGTH of READ and WRITE can say:
- * a limit below it (LTO drives name 8 MiB) would refuse blocks that other drives have written.
- */
+bool drive_writes_density(const struct scsi_lu *lu, uint8_t code)
+{
+    return personality_writes(lu->personality, medium_by_density(code));
+}
+
+uint8_t drive_native_density(const struct scsi_lu *lu)
+{
+    return lu->personality->native->density;
+}
+
 void cmd_read_block_limits(struct scsi_lu *lu, struct scsi_task *task)
 {
     bool mloi = task->cdb[1] & 1;
     struct reply r = task_reply(task, 20);
 
-    (void)lu;
     if (mloi) { /* maximum logical object identifier */
         reply_zero(&r, 12);
         reply_be64(&r, UINT64_MAX);
     } else {
         reply_u8(&r, 0); /* granularity 2^0 */
-        reply_be24(&r, CARTRIDGE_BLOCK_MAX);
+        reply_be24(&r, lu->personality->block_max);
         reply_be16(&r, 1);
     }
     task_replied(task, &r, 20);
 }
 
-static void put_density(struct reply *r, const struct density *d, uint8_t medium)
+/* ---- REPORT DENSITY SUPPORT ------------------------------------------------------------------ */
+
+/* What is asked for: all that the drive takes, or (MEDIA) what is in it. */
+struct density_walk {
+    const struct personality *p;
+    const struct cartridge_identity *loaded; /* NULL: nothing */
+    bool media;
+    struct reply *r;
+};
+
+static bool wanted(const struct density_walk *w, const struct medium *m)
 {
-    reply_u8(r, d->code);
-    reply_u8(r, d->code);
-    /* WRTOK; DUP=0; DEFLT: what a medium of that generation gets */
-    reply_u8(r, (d->writable ? 0x80u : 0) | (d->code == (medium ? medium : 0x5e) ? 0x20u : 0));
-    reply_be16(r, 0); /* descriptor length: DLV=0 */
-    reply_be24(r, d->bits_per_mm);
-    reply_be16(r, 127); /* 12.7 mm wide, in tenths */
-    reply_be16(r, d->tracks);
-    reply_be32(r, d->capacity_mb);
-    reply_text(r, "LTO-CVE", 8);
-    reply_text(r, d->name, 8);
-    reply_text(r, d->description, 20);
+    return !w->media || m->density == w->loaded->density;
 }
 
-/* Medium type descriptor, SSC-5 7.7.4. */
-static void put_medium_type(struct reply *r, const struct density *d)
+/* SSC-5 table 66.  DEFLT: the density of the medium that is in the drive, or would be formatted. */
+static void put_density(const struct density_walk *w, const struct medium *m)
 {
-    reply_u8(r, d->medium_type);
-    reply_u8(r, 0);
-    reply_be16(r, 52);
-    reply_u8(r, 1); /* number of density codes */
-    reply_u8(r, d->code);
-    reply_zero(r, 8);
-    reply_be16(r, 127);
-    reply_be16(r, 960); /* metres */
-    reply_be16(r, 0);
-    reply_text(r, "LTO-CVE", 8);
-    reply_text(r, d->name, 8);
-    reply_text(r, d->description, 20);
+    uint8_t standard = w->loaded ? w->loaded->density : w->p->native->density;
+
+    reply_u8(w->r, m->density);
+    reply_u8(w->r, m->density);
+    reply_u8(w->r, (personality_writes(w->p, m) ? (unsigned)WRTOK : 0) |
+                       (m->density == standard ? (unsigned)DEFLT : 0));
+    reply_be16(w->r, 0); /* descriptor length: DLV=0 */
+    reply_be24(w->r, m->bits_per_mm);
+    reply_be16(w->r, MEDIUM_WIDTH);
+    reply_be16(w->r, m->tracks);
+    reply_be32(w->r, (uint32_t)(m->capacity / 1000000));
+    reply_text(w->r, MEDIUM_ORGANIZATION, 8);
+    reply_text(w->r, m->density_name, 8);
+    reply_text(w->r, m->description, 20);
+}
+
+/* SSC-5 table 67.  A cartridge of one type may be formatted in several densities: M8 in LTO-7. */
+static void put_type(const struct density_walk *w, const struct medium *m, bool worm)
+{
+    uint8_t codes[9] = {0}, count = 0;
+    char text[24];
+
+    for (unsigned i = 0; i < w->p->media_count && count < sizeof(codes); i++) {
+        const struct medium *other = w->p->media[i];
+
+        if (wanted(w, other) &&
+            (worm ? other->worm_type : other->type) == (worm ? m->worm_type : m->type))
+            codes[count++] = other->density;
+    }
+    snprintf(text, sizeof(text), "%s%s", m->description, worm ? " WORM" : "");
+    reply_u8(w->r, worm ? m->worm_type : m->type);
+    reply_u8(w->r, 0);
+    reply_be16(w->r, 52);
+    reply_u8(w->r, count);
+    reply_bytes(w->r, codes, sizeof(codes));
+    reply_be16(w->r, MEDIUM_WIDTH);
+    reply_be16(w->r, m->length);
+    reply_be16(w->r, 0);
+    reply_text(w->r, MEDIUM_ORGANIZATION, 8);
+    reply_text(w->r, m->density_name, 8);
+    reply_text(w->r, text, 20);
+}
+
+/* The types of medium i, each type once. */
+static void put_types(const struct density_walk *w, unsigned i)
+{
+    const struct medium *m = w->p->media[i];
+
+    for (unsigned k = 0; k < i; k++) {
+        if (wanted(w, w->p->media[k]) && w->p->media[k]->type == m->type)
+            return;
+    }
+    if (!w->media || !w->loaded->worm)
+        put_type(w, m, false);
+    if (m->worm_type && (!w->media || w->loaded->worm))
+        put_type(w, m, true);
 }
 
 void cmd_report_density(struct scsi_lu *lu, struct scsi_task *task)
 {
     unsigned allocation = get_be16(task->cdb + 7);
-    bool media = task->cdb[1] & 1, types = task->cdb[1] & 2;
-    uint8_t medium = 0;
+    bool types = task->cdb[1] & 2;
+    uint16_t not_ready = drive_not_ready(lu->drive);
     struct reply r = task_reply(task, allocation);
+    struct density_walk w = {.p = lu->personality,
+                             .loaded = not_ready ? NULL : cartridge_identity(lu->drive->cartridge),
+                             .media = task->cdb[1] & 1,
+                             .r = &r};
 
-    if (media && drive_not_ready(lu->drive)) {
-        task_fail(lu, task, KEY_NOT_READY, drive_not_ready(lu->drive));
+    if (w.media && not_ready) {
+        task_fail(lu, task, KEY_NOT_READY, not_ready);
         return;
     }
-    if (!drive_not_ready(lu->drive))
-        medium = cartridge_identity(lu->drive->cartridge)->density;
     reply_be16(&r, 0); /* available length, below */
     reply_be16(&r, 0);
-    for (size_t i = 0; i < ARRAY_LENGTH(densities); i++) {
-        if (media && densities[i].code != medium)
+    for (unsigned i = 0; i < w.p->media_count; i++) {
+        if (!wanted(&w, w.p->media[i]))
             continue;
         if (types)
-            put_medium_type(&r, &densities[i]);
+            put_types(&w, i);
         else
-            put_density(&r, &densities[i], medium);
+            put_density(&w, w.p->media[i]);
     }
     reply_patch(&r, 0, r.len - 2, 2);
     task_replied(task, &r, allocation);

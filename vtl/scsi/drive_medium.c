@@ -74,7 +74,7 @@ static bool drive_load(struct scsi_lu *lu)
         return load_refused(lu, ASC_CLEANING_CARTRIDGE, 11, "it is a cleaning cartridge");
     if (!drive_open(lu))
         return false;
-    if (!density_find(cartridge_identity(d->cartridge)->density)) {
+    if (!drive_reads_density(lu, cartridge_identity(d->cartridge)->density)) {
         drive_close(d);
         return load_refused(lu, ASC_INCOMPATIBLE_MEDIUM, 12, "this drive does not take its format");
     }

@@ -14,24 +14,24 @@ uint8_t lu_density(struct scsi_lu *lu)
 {
     const struct cartridge_identity *id = loaded(lu);
 
-    return id ? id->density : 0x5e;
+    return id ? id->density : drive_native_density(lu);
 }
 
 /* LTO: generation and kind of the cartridge; 00h: none. */
 uint8_t drive_medium_type(struct scsi_lu *lu)
 {
     const struct cartridge_identity *id = loaded(lu);
-    const struct density *d = id ? density_find(id->density) : NULL;
+    const struct medium *m = id ? medium_by_density(id->density) : NULL;
 
-    return d ? (uint8_t)(d->medium_type | (id->worm ? 0x04 : 0)) : 0;
+    return m ? (id->worm ? m->worm_type : m->type) : 0;
 }
 
 uint8_t drive_device_specific(struct scsi_lu *lu)
 {
     const struct cartridge_identity *id = loaded(lu);
     bool protect =
-        id && (cartridge_protected(lu->drive->cartridge) || !density_find(id->density)->writable ||
-               (mode_page_values(lu, 0x0a, 0)[4] & 0x08));
+        id && (cartridge_protected(lu->drive->cartridge) ||
+               !drive_writes_density(lu, id->density) || (mode_page_values(lu, 0x0a, 0)[4] & 0x08));
 
     return (uint8_t)((protect ? 0x80 : 0) | (lu->buffered ? 0x10 : 0));
 }

@@ -101,7 +101,9 @@ bool drive_may_write(struct scsi_lu *lu, struct scsi_task *task)
     uint16_t code = 0;
 
     cartridge_tell(d->cartridge, &pos);
-    if (cartridge_protected(d->cartridge) || !density_find(id->density)->writable)
+    if (!drive_writes_density(lu, id->density))
+        code = ASC_CANNOT_WRITE_FORMAT;
+    else if (cartridge_protected(d->cartridge))
         code = ASC_WRITE_PROTECTED;
     else if (control[4] & 0x08) /* SWP, software write protect */
         code = ASC_WRITE_PROTECTED | 2;
@@ -229,6 +231,11 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
         return;
     task->out_want = (uint64_t)t.count * t.size;
     if (task->out_len < task->out_want) { /* half a block is worse than none */
+        task_bad_cdb(lu, task, t.length_at, 7);
+        return;
+    }
+    /* A longer block is only ever read: one that another model has written. */
+    if (t.size > lu->personality->block_max) {
         task_bad_cdb(lu, task, t.length_at, 7);
         return;
     }

@@ -9,9 +9,9 @@ static void standard_inquiry(struct reply *r, uint8_t type, const struct persona
 {
     reply_u8(r, type);
     reply_u8(r, p->fixed ? 0 : 0x80); /* removable medium */
-    reply_u8(r, 0x06);                /* SPC-4 */
-    reply_u8(r, 0x12);                /* HISUP, response data format 2 */
-    reply_u8(r, 0);                   /* additional length, below */
+    reply_u8(r, p->scsi_version);
+    reply_u8(r, 0x12); /* HISUP, response data format 2 */
+    reply_u8(r, 0);    /* additional length, below */
     reply_u8(r, 0);
     reply_u8(r, 0);
     reply_u8(r, 0x02); /* CMDQUE */
@@ -25,14 +25,37 @@ static void standard_inquiry(struct reply *r, uint8_t type, const struct persona
     reply_patch(r, 4, 96 - 5, 1);
 }
 
+/* A page of the model's own, C0h to FFh. */
+static bool vendor_inquiry(struct scsi_lu *lu, uint8_t code, struct reply *r)
+{
+    const struct personality *p = lu->personality;
+
+    for (unsigned i = 0; i < p->vpd_count; i++) {
+        const struct personality_vpd *page = &p->vpd[i];
+        uint8_t bytes[PERSONALITY_VPD_MAX];
+
+        if (page->code != code)
+            continue;
+        reply_u8(r, p->type);
+        reply_u8(r, code);
+        reply_be16(r, page->length);
+        personality_vpd_fill(page, lu->serial, bytes);
+        reply_bytes(r, bytes, page->length);
+        return true;
+    }
+    return false;
+}
+
 static void vpd_inquiry(struct scsi_lu *lu, struct scsi_task *task, struct reply *r)
 {
     uint8_t code = task->cdb[2];
 
+    if (vendor_inquiry(lu, code, r))
+        return;
     for (size_t i = 0; i < lu->kind->vpd_page_count; i++) {
         if (lu->kind->vpd_pages[i].code != code)
             continue;
-        reply_u8(r, lu->kind->personality->type);
+        reply_u8(r, lu->personality->type);
         reply_u8(r, code);
         reply_be16(r, 0); /* page length, below */
         lu->kind->vpd_pages[i].build(lu, r);
@@ -52,7 +75,7 @@ void cmd_inquiry(struct scsi_lu *lu, struct scsi_task *task)
     else if (task->cdb[2])
         task_bad_cdb(lu, task, 2, 7); /* a page code without EVPD */
     else
-        standard_inquiry(&r, lu->kind->personality->type, lu->kind->personality);
+        standard_inquiry(&r, lu->personality->type, lu->personality);
     if (task->status == SCSI_GOOD)
         task_replied(task, &r, allocation);
 }
@@ -66,7 +89,7 @@ void inquiry_no_lu(struct scsi_lu *lu, struct scsi_task *task)
         task_bad_cdb(lu, task, 1, 0);
         return;
     }
-    standard_inquiry(&r, NO_DEVICE, lu->kind->personality);
+    standard_inquiry(&r, NO_DEVICE, lu->personality);
     task_replied(task, &r, allocation);
 }
 

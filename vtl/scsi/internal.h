@@ -21,6 +21,7 @@
 #include "common/bytes.h"
 #include "common/checked.h"
 #include "common/cleanup.h"
+#include "vtl/personality/personality.h"
 #include "vtl/scsi/reply.h"
 #include "vtl/scsi/reserve.h"
 #include "vtl/scsi/scsi.h"
@@ -28,7 +29,7 @@
 
 #define NEXUS_ATTENTIONS_MAX 8
 #define LU_QUEUE_MAX         4096
-#define SERIAL_MAX           16
+#define SERIAL_MAX           PERSONALITY_SERIAL_MAX
 #define ECHO_MAX             4096
 
 struct scsi_lu;
@@ -93,14 +94,6 @@ struct vpd_page {
     void (*build)(struct scsi_lu *lu, struct reply *r);
 };
 
-/* What a unit says it is: exactly what a supported model says, for software that looks it up. */
-struct personality {
-    uint8_t type; /* PERIPHERAL DEVICE TYPE */
-    bool fixed;   /* the medium can't be removed */
-    const char *vendor, *product, *revision;
-    uint16_t versions[8]; /* VERSION DESCRIPTORs, 0 ends */
-};
-
 /* Work in the background: when it is to be done. */
 enum chores {
     CHORES_NONE,
@@ -109,7 +102,6 @@ enum chores {
 };
 
 struct lu_kind {
-    const struct personality *personality;
     const struct opcode *opcodes;
     size_t opcode_count;
     const struct mode_page *mode_pages;
@@ -147,7 +139,8 @@ struct scsi_lu {
     struct scsi_target *target;
     unsigned lun;
     const struct lu_kind *kind;
-    char serial[SERIAL_MAX];
+    const struct personality *personality; /* what it says it is; of the target's models */
+    char serial[SERIAL_MAX + 1];
     uint64_t naa; /* NAA 3h, locally assigned: of the unit; the port's is in the target */
 
     pthread_mutex_t device;
@@ -184,6 +177,8 @@ struct scsi_lu {
 
 struct scsi_target {
     struct library *library;
+    struct scsi_models models;        /* every entry is set */
+    struct personality_set *defaults; /* owned: where those come from that its creator left open */
     uint64_t port_naa;
     struct scsi_lu *lus;
     unsigned lu_count;

@@ -27,6 +27,7 @@
 
 #include "common/error.h"
 #include "vtl/library/library.h"
+#include "vtl/personality/personality.h"
 
 #define SCSI_SENSE_MAX 252
 #define SCSI_CDB_MAX   260
@@ -71,9 +72,17 @@ struct scsi_task {
     bool no_lu; /* the LUN does not exist */
 };
 
+/* What the units say they are.  NULL is PERSONALITY_DEFAULT_CHANGER, PERSONALITY_DEFAULT_DRIVE. */
+struct scsi_models {
+    const struct personality *changer;
+    const struct personality *drives[LIBRARY_DRIVES_MAX];
+};
+
 /* Make the target over an open library, with one thread per logical unit.  The library stays the
- * caller's and must outlive it.  product/vendor strings etc. are the built-in LTO-8 personality. */
-int scsi_target_create(struct library *lib, struct scsi_target **out, struct error *err);
+ * caller's and must outlive it, and so do the personalities in models, which is copied itself;
+ * models NULL: all are the default ones. */
+int scsi_target_create(struct library *lib, const struct scsi_models *models,
+                       struct scsi_target **out, struct error *err);
 
 /* Add a disk of mib MiB (1 .. SCSI_DISK_MIB_MAX) in memory behind the drives, for test tools; once,
  * before the first nexus.  ERR_NO_MEMORY. */

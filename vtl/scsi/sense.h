@@ -62,6 +62,7 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_TIMESTAMP_CHANGED = 0x2a10,
                   ASC_COMMAND_SEQUENCE = 0x2c00,
                   ASC_INCOMPATIBLE_MEDIUM = 0x3000,
+                  ASC_CANNOT_WRITE_FORMAT = 0x3005,
                   ASC_CLEANING_CARTRIDGE = 0x3003,
                   ASC_WORM_OVERWRITE = 0x300c,
                   ASC_SAVING_NOT_SUPPORTED = 0x3900,

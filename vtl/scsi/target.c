@@ -30,7 +30,8 @@ static uint64_t naa_of(const char *kind, const char *serial)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static void lu_init(struct scsi_target *target, unsigned lun, const struct lu_kind *kind)
+static void lu_init(struct scsi_target *target, unsigned lun, const struct lu_kind *kind,
+                    const struct personality *personality)
 {
     struct scsi_lu *lu = &target->lus[lun];
     const char *serial = library_geometry(target->library)->serial;
@@ -39,11 +40,9 @@ static void lu_init(struct scsi_target *target, unsigned lun, const struct lu_ki
     lu->target = target;
     lu->lun = lun;
     lu->kind = kind;
-    if (lun == 0)
-        snprintf(lu->serial, sizeof(lu->serial), "%.10s", serial);
-    else
-        snprintf(lu->serial, sizeof(lu->serial), "%.10s%02X", serial, lun & 0xff);
-    lu->naa = naa_of(lu->kind->personality->product, lu->serial);
+    lu->personality = personality;
+    personality_serial(personality, serial, lun, lu->serial);
+    lu->naa = naa_of(lu->personality->product, lu->serial);
     lu->tail = &lu->head;
     pthread_mutex_init(&lu->device, NULL);
     pthread_mutex_init(&lu->lock, NULL);
@@ -71,15 +70,40 @@ static void lu_free(struct scsi_lu *lu)
 
 static int lu_create(struct scsi_target *target, unsigned lun, struct error *err)
 {
-    lu_init(target, lun, lun == 0 ? &changer_kind : &drive_kind);
-    return lun == 0 ? changer_create(&target->lus[0], err) : drive_create(&target->lus[lun], err);
+    if (lun == 0) {
+        lu_init(target, lun, &changer_kind, target->models.changer);
+        return changer_create(&target->lus[0], err);
+    }
+    lu_init(target, lun, &drive_kind, target->models.drives[lun - 1]);
+    return drive_create(&target->lus[lun], err);
 }
 
-int scsi_target_create(struct library *lib, struct scsi_target **out, struct error *err)
+/* Note what the units are, with the default models where the caller names none. */
+static int target_models(struct scsi_target *target, const struct scsi_models *models,
+                         struct error *err)
+{
+    struct scsi_models *m = &target->models;
+    const struct personality *drive, *changer;
+    int rc = personality_set_load(NULL, &target->defaults, err);
+
+    if (rc != 0 ||
+        (rc = personality_find(target->defaults, PERSONALITY_DRIVE, PERSONALITY_DEFAULT_DRIVE,
+                               &drive, err)) != 0 ||
+        (rc = personality_find(target->defaults, PERSONALITY_CHANGER, PERSONALITY_DEFAULT_CHANGER,
+                               &changer, err)) != 0)
+        return rc;
+    m->changer = models && models->changer ? models->changer : changer;
+    for (unsigned i = 0; i < LIBRARY_DRIVES_MAX; i++)
+        m->drives[i] = models && models->drives[i] ? models->drives[i] : drive;
+    return 0;
+}
+
+int scsi_target_create(struct library *lib, const struct scsi_models *models,
+                       struct scsi_target **out, struct error *err)
 {
     unsigned count = 1 + library_geometry(lib)->drives;
     struct scsi_target *target = calloc(1, sizeof(*target));
-    int rc = 0;
+    int rc;
 
     if (!target || !(target->lus = calloc(count + 1, sizeof(*target->lus)))) {
         free(target);
@@ -89,6 +113,7 @@ int scsi_target_create(struct library *lib, struct scsi_target **out, struct err
     target->lu_count = count;
     target->port_naa = naa_of("port", library_geometry(lib)->serial);
     pthread_mutex_init(&target->lock, NULL);
+    rc = target_models(target, models, err);
     for (unsigned i = 0; rc == 0 && i < count; i++)
         rc = lu_create(target, i, err);
     for (unsigned i = 0; rc == 0 && i < count; i++)
@@ -108,7 +133,7 @@ int scsi_target_add_disk(struct scsi_target *target, unsigned mib, struct error 
 
     assert(mib >= 1 && mib <= SCSI_DISK_MIB_MAX);
     assert(!target->nexuses && !lu->target);
-    lu_init(target, target->lu_count, &disk_kind);
+    lu_init(target, target->lu_count, &disk_kind, &disk_personality);
     rc = disk_create(lu, mib, err);
     if (rc == 0)
         rc = lu_start(lu, err);
@@ -130,6 +155,7 @@ void scsi_target_destroy(struct scsi_target *target)
     for (unsigned i = 0; i < target->lu_count; i++)
         lu_free(&target->lus[i]);
     pthread_mutex_destroy(&target->lock);
+    personality_set_free(target->defaults);
     free(target->lus);
     free(target);
 }

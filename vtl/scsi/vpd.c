@@ -8,6 +8,8 @@ void vpd_supported(struct scsi_lu *lu, struct reply *r)
 {
     for (size_t i = 0; i < lu->kind->vpd_page_count; i++)
         reply_u8(r, lu->kind->vpd_pages[i].code);
+    for (unsigned i = 0; i < lu->personality->vpd_count; i++)
+        reply_u8(r, lu->personality->vpd[i].code); /* C0h and above: behind all others */
 }
 
 void vpd_serial(struct scsi_lu *lu, struct reply *r)
@@ -17,8 +19,8 @@ void vpd_serial(struct scsi_lu *lu, struct reply *r)
 
 void reply_t10_designator(struct reply *r, const struct scsi_lu *lu)
 {
-    reply_text(r, lu->kind->personality->vendor, 8);
-    reply_text(r, lu->kind->personality->product, 16);
+    reply_text(r, lu->personality->vendor, 8);
+    reply_text(r, lu->personality->product, 16);
     reply_bytes(r, lu->serial, strlen(lu->serial));
 }
 

@@ -116,7 +116,7 @@ static int root_open(const char *path, struct tcmu_root **out, struct error *err
         rc = library_open(path, &geometry, &root->library, err);
     }
     if (rc == 0)
-        rc = scsi_target_create(root->library, &root->target, err);
+        rc = scsi_target_create(root->library, NULL, &root->target, err);
     config_free(config);
     if (rc < 0) {
         root_close(root);
