@@ -80,7 +80,8 @@ bool drive_unload(struct scsi_lu *lu, enum medium_state after);
 /* Whether the medium may be written at the position; else the task's status is set. */
 bool drive_may_write(struct scsi_lu *lu, struct scsi_task *task);
 
-/* What a failed call of the cartridge means to a host. */
+/* What a failed call of the cartridge means to a host; residual is for INFORMATION. */
+#define DRIVE_NO_RESIDUAL INT64_MIN /* which is then not valid */
 void drive_error(struct scsi_lu *lu, struct scsi_task *task, int rc, const struct error *err,
                  int64_t residual);
 

@@ -18,7 +18,8 @@ void cmd_rewind(struct scsi_lu *lu, struct scsi_task *task)
 
 enum space_code { SPACE_BLOCKS, SPACE_FILEMARKS, SPACE_SEQUENTIAL_FILEMARKS, SPACE_END_OF_DATA };
 
-/* INFORMATION is the magnitude of what was not spaced over (SSC-5 6.11). */
+/* INFORMATION is the magnitude of what was not spaced over; there is none for sequential filemarks
+ * (SSC-5, SPACE). */
 static void space(struct scsi_lu *lu, struct scsi_task *task, unsigned code, int64_t count)
 {
     struct cartridge *c = lu->drive->cartridge;
@@ -45,7 +46,9 @@ static void space(struct scsi_lu *lu, struct scsi_task *task, unsigned code, int
         return;
     }
     if (rc != 0)
-        drive_error(lu, task, rc, &err, (int64_t)(wanted - moved));
+        drive_error(lu, task, rc, &err,
+                    code == SPACE_SEQUENTIAL_FILEMARKS ? DRIVE_NO_RESIDUAL
+                                                       : (int64_t)(wanted - moved));
 }
 
 void cmd_space6(struct scsi_lu *lu, struct scsi_task *task)
@@ -182,6 +185,10 @@ void cmd_read_position(struct scsi_lu *lu, struct scsi_task *task)
     struct cartridge_position pos;
     bool pews;
 
+    if (form > 0x01 && form != 0x06 && form != 0x08) { /* reserved (SSC-5, READ POSITION) */
+        task_bad_cdb(lu, task, 1, 4);
+        return;
+    }
     if (form != 0x08 && parameter_length != 0) { /* SSC-5 7.6: only the extended form has one */
         task_bad_cdb(lu, task, 7, 7);
         return;

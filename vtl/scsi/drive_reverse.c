@@ -79,7 +79,7 @@ void cmd_read_reverse(struct scsi_lu *lu, struct scsi_task *task)
     CLEANUP_FREE uint8_t *block = NULL;
     struct reverse r = {.as_written = task->cdb[1] & BIT_BYTORD};
 
-    if (!transfer_decode(lu, task, &r.t) || !transfer_locate(lu, task) || r.t.count == 0)
+    if (!transfer_decode(lu, task, &r.t) || r.t.count == 0 || !transfer_locate(lu, task))
         return;
     block = malloc(CARTRIDGE_BLOCK_MAX);
     if (!block) {

@@ -31,8 +31,14 @@ void drive_error(struct scsi_lu *lu, struct scsi_task *task, int rc, const struc
         if (rc == -(int)map[i].code)
             s = map[i].sense;
     }
-    s.valid = true;
-    s.information = residual;
+    if (rc == -ERR_END_OF_DATA) { /* at or behind early warning: EOM too (SSC-5, READ, SPACE) */
+        struct cartridge_position pos;
+
+        cartridge_tell(lu->drive->cartridge, &pos);
+        s.eom = pos.early_warning;
+    }
+    s.valid = residual != DRIVE_NO_RESIDUAL;
+    s.information = s.valid ? residual : 0;
     task_check(lu, task, &s);
 }
 
@@ -82,7 +88,7 @@ void cmd_read(struct scsi_lu *lu, struct scsi_task *task)
 {
     struct transfer t;
 
-    if (!transfer_decode(lu, task, &t) || !transfer_locate(lu, task) || t.count == 0)
+    if (!transfer_decode(lu, task, &t) || t.count == 0 || !transfer_locate(lu, task))
         return;
     if (t.fixed)
         read_fixed(lu, task, &t);
@@ -239,7 +245,7 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
         task_bad_cdb(lu, task, t.length_at, 7);
         return;
     }
-    if (!transfer_locate(lu, task) || t.count == 0 || !drive_may_write(lu, task))
+    if (t.count == 0 || !transfer_locate(lu, task) || !drive_may_write(lu, task))
         return;
     first = drive_address(d);
     pews = beyond_pews(lu);
@@ -284,7 +290,7 @@ void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
         task_bad_cdb(lu, task, 1, 0);
         return;
     }
-    if (!transfer_locate(lu, task))
+    if (count != 0 && !transfer_locate(lu, task)) /* none: what was written is synchronised */
         return;
     first = drive_address(lu->drive);
     pews = beyond_pews(lu);

@@ -87,7 +87,7 @@ void cmd_verify(struct scsi_lu *lu, struct scsi_task *task)
         task_bad_cdb(lu, task, v.t.length_at, 7);
         return;
     }
-    if (!transfer_locate(lu, task) || v.t.count == 0)
+    if (v.t.count == 0 || !transfer_locate(lu, task))
         return;
     block = malloc(v.t.size);
     if (!block) {
