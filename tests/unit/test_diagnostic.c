@@ -144,7 +144,7 @@ static const uint8_t *vhf(void)
 {
     CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "4d 00 51 00 00 00 00 00 ff 00", NULL, 0, 255),
                     SCSI_GOOD);
-    CU_ASSERT_EQUAL(answer.in_len, 4 + 8 + 6);
+    CU_ASSERT_EQUAL(answer.in_len, 4 + 8 + 6 + 12 + 16);
     CU_ASSERT_EQUAL(get_be16(answer.in + 4), 0);
     CU_ASSERT_EQUAL(answer.in[7], 4);
     return answer.in + 8;
@@ -153,16 +153,16 @@ static const uint8_t *vhf(void)
 static void test_device_status(void)
 {
     rig_start();
-    CU_ASSERT_EQUAL(vhf()[0], 0x01);
+    CU_ASSERT_EQUAL(vhf()[0], 0x11);
     CU_ASSERT_EQUAL(vhf()[1], 0x20); /* empty: the robot may come */
     rig_load(0);
-    CU_ASSERT_EQUAL(vhf()[0], 0x21);
+    CU_ASSERT_EQUAL(vhf()[0], 0x31);
     CU_ASSERT_EQUAL(vhf()[1], 0x17);
     rig_good(DRIVE, "1e 00 00 00 01 00");
-    CU_ASSERT_EQUAL(vhf()[0], 0xa1);
+    CU_ASSERT_EQUAL(vhf()[0], 0xb1);
     rig_good(DRIVE, "1e 00 00 00 00 00");
     rig_good(DRIVE, "1b 00 00 00 00 00"); /* ejected: still there, to be fetched */
-    CU_ASSERT_EQUAL(vhf()[0], 0x01);
+    CU_ASSERT_EQUAL(vhf()[0], 0x11);
     CU_ASSERT_EQUAL(vhf()[1], 0x30);
     rig_stop();
 }

@@ -72,9 +72,9 @@ static const struct opcode changer_opcodes[] = {
 /* clang-format on */
 
 static const struct log_page changer_log_pages[] = {
-    {0x14, log_changer_statistics},
-    {0x15, log_element_statistics},
-    {0x2e, log_tape_alert},
+    {.code = 0x14, .build = log_changer_statistics},
+    {.code = 0x15, .build = log_element_statistics, .fixed = true, .reset = log_element_reset},
+    {.code = 0x2e, .build = log_tape_alert, .fixed = true, .reset = log_tape_alert_reset},
 };
 
 static const struct vpd_page changer_vpd_pages[] = {
@@ -90,6 +90,7 @@ static void changer_forget(struct scsi_lu *lu, const struct scsi_nexus *nexus)
 }
 
 const struct lu_kind changer_kind = {
+    .saves = true,
     .opcodes = changer_opcodes,
     .opcode_count = ARRAY_LENGTH(changer_opcodes),
     .mode_pages = changer_mode_pages,
@@ -99,7 +100,6 @@ const struct lu_kind changer_kind = {
     .vpd_pages = changer_vpd_pages,
     .vpd_page_count = ARRAY_LENGTH(changer_vpd_pages),
     .forget = changer_forget,
-    .log_reset = changer_log_reset,
 };
 
 int changer_create(struct scsi_lu *lu, struct error *err)

@@ -102,9 +102,9 @@ void cmd_send_volume_tag(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_request_volume_address(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_open_close(struct scsi_lu *lu, struct scsi_task *task);
 
-void log_changer_statistics(struct scsi_lu *lu, struct scsi_task *task, struct reply *r);
-void log_element_statistics(struct scsi_lu *lu, struct scsi_task *task, struct reply *r);
-void changer_log_reset(struct scsi_lu *lu, uint8_t page);
+void log_changer_statistics(struct log_reply *l);
+void log_element_statistics(struct log_reply *l);
+void log_element_reset(struct scsi_lu *lu);
 
 #define CHANGER_MODE_PAGES 7
 extern const struct mode_page changer_mode_pages[CHANGER_MODE_PAGES];

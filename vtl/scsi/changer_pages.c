@@ -42,11 +42,14 @@ static void addresses_refresh(struct scsi_lu *lu, uint8_t *page)
 }
 
 const struct mode_page changer_mode_pages[CHANGER_MODE_PAGES] = {
-    {0x02, 0, sizeof(disconnect), disconnect, NULL, NULL},
-    {0x0a, 0, sizeof(control), control, control_changeable, NULL},
-    {0x1c, 0, sizeof(exceptions), exceptions, NULL, NULL},
-    {0x1d, 0, sizeof(addresses), addresses, NULL, addresses_refresh},
-    {0x1e, 0, sizeof(geometry), geometry, NULL, NULL},
-    {0x1f, 0, sizeof(capabilities), capabilities, NULL, NULL},
-    {0x1f, 0x41, sizeof(extended_capabilities), extended_capabilities, NULL, NULL},
+    {.code = 0x02, .size = sizeof(disconnect), .initial = disconnect},
+    {.code = 0x0a, .size = sizeof(control), .initial = control, .changeable = control_changeable},
+    {.code = 0x1c, .size = sizeof(exceptions), .initial = exceptions},
+    {.code = 0x1d, .size = sizeof(addresses), .initial = addresses, .refresh = addresses_refresh},
+    {.code = 0x1e, .size = sizeof(geometry), .initial = geometry},
+    {.code = 0x1f, .size = sizeof(capabilities), .initial = capabilities},
+    {.code = 0x1f,
+     .subcode = 0x41,
+     .size = sizeof(extended_capabilities),
+     .initial = extended_capabilities},
 };

@@ -22,7 +22,8 @@ void cmd_request_sense(struct scsi_lu *lu, struct scsi_task *task)
 
     if (attention_take(lu, task->nexus, false, &code))
         s = (struct sense){.key = KEY_UNIT_ATTENTION, .code = code};
-    else if (!lu->kind->sense || !lu->kind->sense(lu, task->nexus, &s))
+    else if ((!lu->kind->sense || !lu->kind->sense(lu, task->nexus, &s)) &&
+             !exception_on_request(lu, &s))
         s = (struct sense){.key = KEY_NO_SENSE};
     reply_bytes(&r, buf, sense_encode(&s, task->cdb[1] & 1, buf));
     task_replied(task, &r, task->cdb[4]);

@@ -13,11 +13,11 @@ static const uint8_t control_changeable[12] = {0, 0, 0x04};
 static const uint8_t exceptions[12] = {0x1c, 0x0a, 0x08}; /* DEXCPT */
 
 const struct mode_page disk_mode_pages[DISK_MODE_PAGES] = {
-    {0x01, 0, sizeof(recovery), recovery, NULL, NULL},
-    {0x02, 0, sizeof(disconnect), disconnect, NULL, NULL},
-    {0x08, 0, sizeof(caching), caching, NULL, NULL}, /* WCE=0: there is no cache */
-    {0x0a, 0, sizeof(control), control, control_changeable, NULL},
-    {0x1c, 0, sizeof(exceptions), exceptions, NULL, NULL},
+    {.code = 0x01, .size = sizeof(recovery), .initial = recovery},
+    {.code = 0x02, .size = sizeof(disconnect), .initial = disconnect},
+    {.code = 0x08, .size = sizeof(caching), .initial = caching}, /* WCE=0: there is no cache */
+    {.code = 0x0a, .size = sizeof(control), .initial = control, .changeable = control_changeable},
+    {.code = 0x1c, .size = sizeof(exceptions), .initial = exceptions},
 };
 
 /* ---- VPD pages ------------------------------------------------------------------------------- */

@@ -85,6 +85,16 @@ static bool layer_stops(struct scsi_lu *lu, struct scsi_task *task)
     return true;
 }
 
+/* What a command has led to beside its answer: thresholds of counters, informational exceptions. */
+static void tell_after(struct scsi_lu *lu, struct scsi_task *task, unsigned flags)
+{
+    struct sense s;
+
+    log_check(lu);
+    if (task->status == SCSI_GOOD && !(flags & OP_NO_ATTENTION) && exception_after(lu, &s))
+        task_check(lu, task, &s);
+}
+
 void dispatch(struct scsi_lu *lu, struct scsi_task *task)
 {
     const struct opcode *op = opcode_find(lu, task->cdb);
@@ -102,6 +112,7 @@ void dispatch(struct scsi_lu *lu, struct scsi_task *task)
         task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
     else if (cdb_is_clean(lu, task, op) && (!lu->kind->admit || lu->kind->admit(lu, task, op)))
         op->run(lu, task);
+    tell_after(lu, task, flags);
 }
 
 /* A LUN that is not there still says so (SPC-5 6.6.2, 6.39): on the thread of LUN 0. */

@@ -176,6 +176,7 @@ static void drive_forget(struct scsi_lu *lu, const struct scsi_nexus *nexus)
 }
 
 const struct lu_kind drive_kind = {
+    .saves = true,
     .opcodes = drive_opcodes,
     .opcode_count = ARRAY_LENGTH(drive_opcodes),
     .mode_pages = drive_mode_pages,
@@ -191,7 +192,6 @@ const struct lu_kind drive_kind = {
     .chores = drive_chores,
     .do_chores = drive_do_chores,
     .forget = drive_forget,
-    .log_reset = drive_log_reset,
     .medium_type = drive_medium_type,
     .device_specific = drive_device_specific,
 };

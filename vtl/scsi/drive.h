@@ -130,14 +130,22 @@ bool drive_reads_density(const struct scsi_lu *lu, uint8_t code);
 bool drive_writes_density(const struct scsi_lu *lu, uint8_t code);
 uint8_t drive_native_density(const struct scsi_lu *lu);
 
-/* pages (drive_pages.c) */
+/* pages (drive_mode.c, drive_log.c) */
 #define DRIVE_MODE_PAGES 9
-#define DRIVE_LOG_PAGES  9
+#define DRIVE_LOG_PAGES  20
 extern const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES];
 extern const struct log_page drive_log_pages[DRIVE_LOG_PAGES];
 uint8_t drive_medium_type(struct scsi_lu *lu);
 uint8_t drive_device_specific(struct scsi_lu *lu);
-void drive_log_reset(struct scsi_lu *lu, uint8_t page);
+/* What is in the drive, or NULL. */
+const struct cartridge_identity *drive_identity(struct scsi_lu *lu);
+
+/* builders of log pages that are not in drive_log.c */
+void log_compression(struct log_reply *l);       /* 1Bh, 32h */
+void log_device_statistics(struct log_reply *l); /* 14h (drive_statistics.c, as the next) */
+void log_diagnostic_data(struct log_reply *l);   /* 16h */
+void log_volume_statistics(struct log_reply *l); /* 17h */
+void log_usage(struct log_reply *l);             /* 30h */
 
 /* MAM counters (drive_mam.c) */
 #define MAM_SERIAL_SIZE 33

@@ -102,6 +102,7 @@ void drive_refresh(struct scsi_lu *lu)
         return;
     }
     d->generation = e.generation;
+    alert_clear(lu, ALERTS_OF_MEDIUM);
     if (d->medium == MEDIUM_READY)
         drive_unload(lu, MEDIUM_EJECTED); /* taken out behind our back: keep what was written */
     d->medium = MEDIUM_NONE;

@@ -71,22 +71,50 @@ bool opcode_has_actions(const struct scsi_lu *lu, uint8_t code);
 
 /* ---- kinds of logical unit ------------------------------------------------------------------- */
 
-/* A mode page: default and changeable bits are part of the page's state (mode.c). */
+/*
+ * A mode page.  Its current values live in lu->mode, by row; what a host saves (SP) is the
+ * changeable bits of every page that is not `unsaved`, and comes back at start and after a reset.
+ * Rows may be written with designated initializers; what is left out is "no".
+ */
 struct mode_page {
     uint8_t code, subcode;
     uint8_t size;              /* whole page with its header */
     const uint8_t *initial;    /* size bytes, header included */
     const uint8_t *changeable; /* size bytes: bits that MODE SELECT may change; NULL: none */
-    /* Fill in what is not a constant (may be NULL). */
+    /* Fill in what is not a constant. */
     void (*refresh)(struct scsi_lu *lu, uint8_t *page);
+    /* Before new values are taken, each bit being changeable: 0, or the byte of the page that holds
+     * what can't be done (26h/00h).  Must change nothing: another page of the list may be bad. */
+    unsigned (*check)(struct scsi_lu *lu, const uint8_t *page);
+    /* The new values are the current ones, which it may amend. */
+    void (*changed)(struct scsi_lu *lu, uint8_t *page);
+    bool unsaved; /* the page is of the medium or the moment: SP leaves it out */
 };
 
-#define MODE_PAGES_MAX 16
+#define MODE_PAGES_MAX 32
 #define MODE_PAGE_MAX  64
 
+/* A LOG SENSE under way: what builders put parameters into. */
+struct log_reply {
+    struct scsi_lu *lu;
+    struct scsi_nexus *nexus;
+    uint8_t page, subpage;
+    uint8_t control; /* PC */
+    uint16_t first;  /* parameter pointer: lower codes are left out */
+    struct reply *r;
+    struct log_found *found; /* log.h: of walks that look for something */
+};
+
+/*
+ * A log page: builders put its parameters in rising order of their codes, with the functions below.
+ * Values come from what the unit counts and are never written to: what a host sets or resets is a
+ * difference that the page has from them (log_adjust.c).
+ */
 struct log_page {
-    uint8_t code;
-    void (*build)(struct scsi_lu *lu, struct scsi_task *task, struct reply *r);
+    uint8_t code, subcode;
+    void (*build)(struct log_reply *l);
+    bool fixed; /* LOG SELECT sets nothing on it: lifetime counters, states */
+    void (*reset)(struct scsi_lu *lu); /* what a reset does to values that are no counters */
 };
 
 struct vpd_page {
@@ -120,10 +148,17 @@ struct lu_kind {
     void (*do_chores)(struct scsi_lu *lu);
     void (*reset)(struct scsi_lu *lu);
     void (*forget)(struct scsi_lu *lu, const struct scsi_nexus *nexus); /* it goes */
-    void (*log_reset)(struct scsi_lu *lu, uint8_t page);                /* page 0: all */
+    bool saves; /* mode pages and log parameters, in the library */
     /* MODE parameter header; both NULL: no block descriptor either. */
     uint8_t (*medium_type)(struct scsi_lu *lu);
     uint8_t (*device_specific)(struct scsi_lu *lu);
+};
+
+/* An informational exception to be reported, or being so (alert.c). */
+struct lu_exception {
+    uint16_t code; /* 0: none */
+    uint32_t reports;
+    int64_t reported_ms;
 };
 
 /* ---- logical units --------------------------------------------------------------------------- */
@@ -145,7 +180,10 @@ struct scsi_lu {
 
     pthread_mutex_t device;
     uint8_t mode[MODE_PAGES_MAX][MODE_PAGE_MAX]; /* current values, by row of kind->mode_pages */
-    uint32_t block_length;                       /* of the block descriptor; 0: variable */
+    uint64_t hardware_errors; /* commands that ended with HARDWARE ERROR: log page 06h */
+    struct lu_exception exception;
+    struct log_adjust *log_adjust; /* what hosts set of log parameters; the unit's (log_adjust.c) */
+    uint32_t block_length;         /* of the block descriptor; 0: variable */
     bool buffered;
     int64_t clock_offset_ms; /* SET TIMESTAMP: to be added to the machine's time */
     bool clock_set;
@@ -156,6 +194,7 @@ struct scsi_lu {
     struct changer *changer;
     struct disk *disk;
 
+    uint64_t alerts;                /* TapeAlert flags that are active; target->lock */
     struct scsi_nexus *reserved_by; /* RESERVE(6/10); target->lock */
     struct persistent persistent;   /* target->lock */
 
@@ -250,11 +289,29 @@ bool attention_take(struct scsi_lu *lu, struct scsi_nexus *nexus, bool resets_on
 /* One for this nexus; with target->lock held. */
 void attention_give(struct scsi_lu *lu, struct scsi_nexus *nexus, uint16_t code);
 bool lu_prevented(struct scsi_lu *lu);
-void alert_raise(struct scsi_lu *lu, unsigned flag); /* TapeAlert flag 1..64 */
-uint64_t alert_take(struct scsi_lu *lu, struct scsi_nexus *nexus);
-bool alert_supported(unsigned flag);
 /* RESERVE, prevent flags and attentions go; persistent reservations stay. */
 void nexus_reset(struct scsi_lu *lu);
+
+/* ---- alert.c: TapeAlert (SSC-5 4.2.20) and informational exceptions (mode page 1Ch) ---------- */
+
+void alert_raise(struct scsi_lu *lu, unsigned flag); /* flag 1..64: its condition has come up */
+/* Conditions that have gone; flag n is bit n-1. */
+void alert_clear(struct scsi_lu *lu, uint64_t flags);
+bool alert_supported(unsigned flag);
+
+/* An informational exception that is to be told now: at the end of a command that was GOOD, or in
+ * answer to REQUEST SENSE. */
+bool exception_after(struct scsi_lu *lu, struct sense *s);
+bool exception_on_request(struct scsi_lu *lu, struct sense *s);
+/* Of mode page 1Ch: see struct mode_page. */
+unsigned exceptions_check(struct scsi_lu *lu, const uint8_t *page);
+void exceptions_changed(struct scsi_lu *lu, uint8_t *page);
+
+#define ALERT_BIT(flag) ((uint64_t)1 << ((flag)-1))
+/* Those that the mounting of another medium ends. */
+#define ALERTS_OF_MEDIUM                                                                           \
+    (ALERT_BIT(3) | ALERT_BIT(4) | ALERT_BIT(5) | ALERT_BIT(6) | ALERT_BIT(9) | ALERT_BIT(10) |    \
+     ALERT_BIT(11) | ALERT_BIT(12) | ALERT_BIT(16))
 
 /* ---- commands of both kinds ------------------------------------------------------------------ */
 
@@ -282,25 +339,48 @@ void report_luns_any(struct scsi_target *target, struct scsi_lu *lu, struct scsi
 /* T10 vendor designator of a unit: vendor, product, serial (VPD 83h, READ ELEMENT STATUS). */
 void reply_t10_designator(struct reply *r, const struct scsi_lu *lu);
 
-/* A text parameter of a log page, padded to width. */
-void log_text(struct reply *r, const struct scsi_task *task, unsigned code, const char *text,
-              unsigned width);
+/* ---- log.c: parameters of a log page, for builders ------------------------------------------- */
 
-/* A binary parameter of a log page. */
-void log_binary(struct reply *r, const struct scsi_task *task, unsigned code, const uint8_t *data,
-                unsigned len);
+/* A data counter of 1 to 8 bytes: it has a threshold, and LOG SELECT may set and reset it. */
+void log_counter(struct log_reply *l, unsigned code, uint64_t value, unsigned bytes);
+/* A number that is no counter: a binary list parameter. */
+void log_number(struct log_reply *l, unsigned code, uint64_t value, unsigned bytes);
+/* A text, padded with spaces to width. */
+void log_text(struct log_reply *l, unsigned code, const char *text, unsigned width);
+/* Any other list parameter. */
+void log_binary(struct log_reply *l, unsigned code, const uint8_t *data, unsigned len);
 
-/* One parameter of a log page, if the CDB's parameter pointer lets it through. */
-void log_value(struct reply *r, const struct scsi_task *task, unsigned code, uint64_t value,
-               unsigned bytes);
+/* log_adjust.c: what was saved of the parameters; what was set, to be freed; thresholds, after a
+ * command. */
+int log_save(struct scsi_lu *lu, struct error *err);
+void log_load(struct scsi_lu *lu);
+void log_free(struct scsi_lu *lu);
+void log_check(struct scsi_lu *lu);
 
-void log_tape_alert(struct scsi_lu *lu, struct scsi_task *task, struct reply *r);
+void log_tape_alert(struct log_reply *l); /* page 2Eh */
+void log_tape_alert_reset(struct scsi_lu *lu);
+void log_tape_alert_response(struct log_reply *l); /* page 12h */
+
+/* ---- mode.c, saved.c ------------------------------------------------------------------------- */
 
 uint8_t lu_density(struct scsi_lu *lu); /* DENSITY CODE of the block descriptor */
+/* Saved values, or the defaults, become the current ones. */
 void mode_reset(struct scsi_lu *lu);
+/* Keep the current values; ERR_IO and those of library_value_set(). */
+int mode_save(struct scsi_lu *lu, struct error *err);
+/* Whether the kind can save at all, and whether of this page: its PS bit. */
+bool mode_saves(const struct scsi_lu *lu);
+bool mode_page_saves(const struct scsi_lu *lu, const struct mode_page *page);
 /* The current values of a page, or NULL. */
 uint8_t *mode_page_values(struct scsi_lu *lu, uint8_t code, uint8_t subcode);
 bool lu_descriptor_sense(struct scsi_lu *lu);
+
+/* What a unit remembers in the library, by name: "mode" is "drive.0.mode" or "changer.mode".
+ * As library_value_set() and _get(); a disk remembers nothing: ERR_NOT_FOUND. */
+int lu_value_set(const struct scsi_lu *lu, const char *what, const void *bytes, size_t len,
+                 struct error *err);
+int lu_value_get(const struct scsi_lu *lu, const char *what, void *buf, size_t size, size_t *len,
+                 struct error *err);
 
 extern const struct lu_kind drive_kind, changer_kind, disk_kind;
 

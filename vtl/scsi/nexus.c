@@ -67,23 +67,6 @@ bool lu_prevented(struct scsi_lu *lu)
     return false;
 }
 
-void alert_raise(struct scsi_lu *lu, unsigned flag)
-{
-    CLEANUP_UNLOCK(&lu->target->lock);
-
-    for (struct scsi_nexus *n = lu->target->nexuses; n; n = n->next)
-        n->lu[lu->lun].alerts |= (uint64_t)1 << (flag - 1);
-}
-
-uint64_t alert_take(struct scsi_lu *lu, struct scsi_nexus *nexus)
-{
-    CLEANUP_UNLOCK(&lu->target->lock);
-    uint64_t alerts = nexus->lu[lu->lun].alerts;
-
-    nexus->lu[lu->lun].alerts = 0;
-    return alerts;
-}
-
 void nexus_reset(struct scsi_lu *lu)
 {
     {
@@ -92,6 +75,7 @@ void nexus_reset(struct scsi_lu *lu)
         for (struct scsi_nexus *n = lu->target->nexuses; n; n = n->next)
             n->lu[lu->lun].prevents = false;
     }
+    alert_clear(lu, UINT64_MAX);
     attention_raise(lu, ASC_DEVICE_RESET, NULL);
 }
 
@@ -107,9 +91,11 @@ int scsi_nexus_create(struct scsi_target *target, const char *name, struct scsi_
         return error_set(err, ERR_NO_MEMORY, "There is no memory for another initiator");
     }
     n->target = target;
-    for (unsigned i = 0; i < target->lu_count; i++)
-        attention_add(&n->lu[i], ASC_POWER_ON);
     CLEANUP_UNLOCK(&target->lock);
+    for (unsigned i = 0; i < target->lu_count; i++) {
+        attention_add(&n->lu[i], ASC_POWER_ON);
+        n->lu[i].alerts = target->lus[i].alerts;
+    }
     n->next = target->nexuses;
     target->nexuses = n;
     *out = n;

@@ -75,6 +75,9 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_LOAD_FAILED = 0x5300,
                   ASC_REMOVAL_PREVENTED = 0x5302,
                   ASC_NO_REGISTRATION_RESOURCES = 0x5504,
+                  ASC_THRESHOLD_MET = 0x5b01,
+                  ASC_FAILURE_PREDICTION = 0x5d00,
+                  ASC_FALSE_PREDICTION = 0x5dff,
                   ASC_LABEL_UNREADABLE = 0x8300, /* in element descriptors, as IBM's libraries */
                   ASC_CARTRIDGE_DAMAGED = 0x8302,
 };

@@ -52,6 +52,7 @@ static void lu_init(struct scsi_target *target, unsigned lun, const struct lu_ki
     pthread_cond_init(&lu->finished, NULL);
     pthread_condattr_destroy(&monotonic);
     mode_reset(lu);
+    log_load(lu);
 }
 
 static void lu_free(struct scsi_lu *lu)
@@ -59,6 +60,7 @@ static void lu_free(struct scsi_lu *lu)
     if (!lu->target)
         return;
     registrations_free(&lu->persistent);
+    log_free(lu);
     changer_destroy(lu);
     drive_destroy(lu);
     disk_destroy(lu);

@@ -6,6 +6,8 @@
 
 void task_check(struct scsi_lu *lu, struct scsi_task *task, const struct sense *s)
 {
+    if (s->key == KEY_HARDWARE_ERROR)
+        lu->hardware_errors++;
     task->status = SCSI_CHECK_CONDITION;
     task->sense_len = sense_encode(s, lu_descriptor_sense(lu), task->sense);
 }

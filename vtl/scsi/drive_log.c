@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * drive_log.c - log pages of a tape drive (SSC-5 8.3, SPC-5 7.3, and those that LTO drives add).
+ *
+ * Where a page tells of what a virtual drive has not - rewrites, repositions, a thermometer - it
+ * says "none" or "not known", never a number that nothing was counted for.
+ */
+#include "vtl/scsi/drive.h"
+
+enum { MB = 1000000 };
+
+/* 02h and 03h: error counters (SPC-5 7.3.5, 7.3.14).  Nothing is ever corrected: what was stored is
+ * right or an error. */
+static void put_errors(struct log_reply *l, uint64_t bytes, uint64_t errors)
+{
+    for (unsigned code = 0; code <= 6; code++)
+        log_counter(l, code, code == 5 ? bytes : code == 6 ? errors : 0, 8);
+}
+
+static void log_write_errors(struct log_reply *l)
+{
+    const struct drive_counters *n = &l->lu->drive->counters;
+
+    put_errors(l, n->bytes_written, n->write_errors);
+}
+
+static void log_read_errors(struct log_reply *l)
+{
+    const struct drive_counters *n = &l->lu->drive->counters;
+
+    put_errors(l, n->bytes_read, n->read_errors);
+}
+
+/* 06h: non-medium errors (SPC-5 7.3.12). */
+static void log_other_errors(struct log_reply *l)
+{
+    log_counter(l, 0, l->lu->hardware_errors, 8);
+}
+
+/* 0Ch: sequential-access device (SSC-5 8.3.2); sizes of the medium in units of 10^6 bytes. */
+static void log_sequential(struct log_reply *l)
+{
+    const struct drive_counters *n = &l->lu->drive->counters;
+    const struct cartridge_identity *id = drive_identity(l->lu);
+    struct cartridge_position pos;
+
+    log_counter(l, 0, n->bytes_written, 8);
+    log_counter(l, 1, n->bytes_written, 8);
+    log_counter(l, 2, n->bytes_read, 8);
+    log_counter(l, 3, n->bytes_read, 8);
+    if (id) {
+        cartridge_tell(l->lu->drive->cartridge, &pos);
+        log_number(l, 4, (id->capacity - pos.remaining) / MB, 8);
+        log_number(l, 5, (id->capacity - id->early_warning) / MB, 8);
+        log_number(l, 6, id->early_warning / MB, 8);
+        log_number(l, 7, pos.used / MB, 8);
+    }
+    log_number(l, 8, DRIVE_SYNC_BYTES / MB, 8); /* what is buffered at most */
+    log_number(l, 0x100, 0, 8);                 /* no cleaning needed */
+}
+
+/* 0Dh: temperature (SPC-5 7.3.20): FFh, there is no sensor. */
+static void log_temperature(struct log_reply *l)
+{
+    static const uint8_t unknown[2] = {0, 0xff};
+
+    log_binary(l, 0, unknown, sizeof(unknown));
+    log_binary(l, 1, unknown, sizeof(unknown));
+}
+
+/* 11h: DT device status (SSC-5, ADC-3): the very high frequency data, and how often to look. */
+static void log_device_status(struct log_reply *l)
+{
+    enum { PAMR = 0x80, MACC = 0x20, CMPR = 0x10, WRTP = 0x08, DINIT = 0x01 };
+    enum { RAA = 0x20, MPRSNT = 0x10, MSTD = 0x04, MTHRD = 0x02, MOUNTED = 0x01 };
+    enum medium_state medium = l->lu->drive->medium;
+    bool ready = medium == MEDIUM_READY, out = medium == MEDIUM_NONE || medium == MEDIUM_EJECTED;
+    uint8_t vhf[4] = {DINIT}, delay[2] = {0, 100}; /* ms */
+    static const uint8_t encryption[8], key_errors[12];
+
+    vhf[0] = (uint8_t)(vhf[0] | (lu_prevented(l->lu) ? PAMR : 0) | (ready ? MACC : 0) |
+                       (mode_page_values(l->lu, 0x0f, 0)[2] & 0x80 ? CMPR : 0) |
+                       (drive_device_specific(l->lu) & 0x80 ? WRTP : 0));
+    vhf[1] = (uint8_t)((out ? RAA : 0) | (medium != MEDIUM_NONE ? MPRSNT : 0) | (out ? 0 : MSTD) |
+                       (ready ? MTHRD | MOUNTED : 0));
+    log_binary(l, 0, vhf, sizeof(vhf));
+    log_binary(l, 1, delay, sizeof(delay));
+    log_binary(l, 2, encryption, sizeof(encryption)); /* nobody controls it from outside (ADC-3) */
+    log_binary(l, 3, key_errors, sizeof(key_errors));
+}
+
+/* 13h: requested recovery (SSC-5, ADC-3): what would help. */
+static void log_recovery(struct log_reply *l)
+{
+    enum { NOT_REQUESTED = 0x00, REMOVE_VOLUME = 0x0c };
+    const uint8_t procedure = l->lu->drive->medium == MEDIUM_FAILED && !l->lu->drive->try_again
+                                  ? REMOVE_VOLUME
+                                  : NOT_REQUESTED;
+
+    log_binary(l, 0, &procedure, 1);
+}
+
+/* 1Ah: power condition transitions (SPC-5 7.3.13): it is always active. */
+static void log_power(struct log_reply *l)
+{
+    log_counter(l, 1, 0, 4);
+    log_counter(l, 4, 0, 4);
+}
+
+/* 1Bh and 32h: data compression (SSC-5 8.3.6): ratios in hundredths, sides in bytes. */
+void log_compression(struct log_reply *l)
+{
+    const struct drive_counters *n = &l->lu->drive->counters;
+
+    log_counter(l, 0, 100, 2);
+    log_counter(l, 1, 100, 2);
+    log_counter(l, 2, n->bytes_read / MB, 4);
+    log_counter(l, 3, n->bytes_read % MB, 4);
+    log_counter(l, 4, n->bytes_read / MB, 4);
+    log_counter(l, 5, n->bytes_read % MB, 4);
+    log_counter(l, 6, n->bytes_written / MB, 4);
+    log_counter(l, 7, n->bytes_written % MB, 4);
+    log_counter(l, 8, n->bytes_written / MB, 4);
+    log_counter(l, 9, n->bytes_written % MB, 4);
+}
+
+/* 31h: tape capacity (IBM LTO), in MiB: remaining and maximum of partitions 0 and 1. */
+static void log_capacity(struct log_reply *l)
+{
+    const struct cartridge_identity *id = drive_identity(l->lu);
+    struct cartridge_position pos = {.remaining = 0};
+
+    if (id)
+        cartridge_tell(l->lu->drive->cartridge, &pos);
+    log_number(l, 1, pos.remaining >> 20, 4);
+    log_number(l, 2, 0, 4);
+    log_number(l, 3, id ? id->capacity >> 20 : 0, 4);
+    log_number(l, 4, 0, 4);
+}
+
+/* 33h, 34h, 39h (IBM LTO): kinds of retries and of interface errors, of which there can be none. */
+static void log_write_retries(struct log_reply *l)
+{
+    for (unsigned code = 0; code <= 0x11; code++)
+        log_counter(l, code, 0, 2);
+}
+
+static void log_read_retries(struct log_reply *l)
+{
+    for (unsigned code = 0; code <= 0x1e; code++)
+        log_counter(l, code, 0, 2);
+}
+
+static void log_port_errors(struct log_reply *l)
+{
+    static const uint8_t codes[] = {0, 7, 8, 9, 10};
+
+    for (size_t i = 0; i < sizeof(codes); i++)
+        log_counter(l, codes[i], 0, 2);
+    log_counter(l, 0x10, 0, 4);
+}
+
+const struct log_page drive_log_pages[DRIVE_LOG_PAGES] = {
+    {.code = 0x02, .build = log_write_errors},
+    {.code = 0x03, .build = log_read_errors},
+    {.code = 0x06, .build = log_other_errors},
+    {.code = 0x0c, .build = log_sequential},
+    {.code = 0x0d, .build = log_temperature, .fixed = true},
+    {.code = 0x11, .build = log_device_status, .fixed = true},
+    {.code = 0x12, .build = log_tape_alert_response, .fixed = true},
+    {.code = 0x13, .build = log_recovery, .fixed = true},
+    {.code = 0x14, .build = log_device_statistics},
+    {.code = 0x16, .build = log_diagnostic_data, .fixed = true},
+    {.code = 0x17, .build = log_volume_statistics, .fixed = true},
+    {.code = 0x1a, .build = log_power, .fixed = true},
+    {.code = 0x1b, .build = log_compression},
+    {.code = 0x2e, .build = log_tape_alert, .fixed = true, .reset = log_tape_alert_reset},
+    {.code = 0x30, .build = log_usage, .fixed = true},
+    {.code = 0x31, .build = log_capacity, .fixed = true},
+    {.code = 0x32, .build = log_compression},
+    {.code = 0x33, .build = log_write_retries, .fixed = true},
+    {.code = 0x34, .build = log_read_retries, .fixed = true},
+    {.code = 0x39, .build = log_port_errors, .fixed = true},
+};

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drive_mode.c - mode pages of a tape drive (SSC-5 8.5), parameter header and block descriptor. */
+#include "vtl/scsi/drive.h"
+
+/* ---- mode parameter header and block descriptor ---------------------------------------------- */
+
+const struct cartridge_identity *drive_identity(struct scsi_lu *lu)
+{
+    return lu->drive && lu->drive->medium == MEDIUM_READY ? cartridge_identity(lu->drive->cartridge)
+                                                          : NULL;
+}
+
+uint8_t lu_density(struct scsi_lu *lu)
+{
+    const struct cartridge_identity *id = drive_identity(lu);
+
+    return id ? id->density : drive_native_density(lu);
+}
+
+/* LTO: generation and kind of the cartridge; 00h: none. */
+uint8_t drive_medium_type(struct scsi_lu *lu)
+{
+    const struct cartridge_identity *id = drive_identity(lu);
+    const struct medium *m = id ? medium_by_density(id->density) : NULL;
+
+    return m ? (id->worm ? m->worm_type : m->type) : 0;
+}
+
+uint8_t drive_device_specific(struct scsi_lu *lu)
+{
+    const struct cartridge_identity *id = drive_identity(lu);
+    bool protect =
+        id && (cartridge_protected(lu->drive->cartridge) ||
+               !drive_writes_density(lu, id->density) || (mode_page_values(lu, 0x0a, 0)[4] & 0x08));
+
+    return (uint8_t)((protect ? 0x80 : 0) | (lu->buffered ? 0x10 : 0));
+}
+
+/* ---- mode pages ------------------------------------------------------------------------------ */
+
+static const uint8_t recovery[12] = {0x01, 0x0a};
+static const uint8_t disconnect[16] = {0x02, 0x0e};
+/* TAS: tasks aborted by another nexus end with TASK ABORTED.  Changeable: D_SENSE, SWP. */
+static const uint8_t control[12] = {0x0a, 0x0a, 0x00, 0x00, 0x00, 0x40};
+static const uint8_t control_changeable[12] = {0, 0, 0x04, 0, 0x08};
+/* DCE, DCC, DDE; the algorithm is the LTO one, which has no registered number. */
+static const uint8_t compression[16] = {0x0f, 0x0e, 0xc0, 0x80, 0, 0, 0, 0xff, 0, 0, 0, 0xff};
+static const uint8_t compression_changeable[16] = {0, 0, 0x80, 0x80};
+/* LOIS; EEG, SEW: a write behind early warning says so; compression selected. */
+static const uint8_t configuration[16] = {0x10, 0x0e, 0,    0, 0, 0, 0, 0,
+                                          0x40, 0,    0x18, 0, 0, 0, 1, 0};
+static const uint8_t configuration_changeable[16] = {[14] = 0x01};
+/* Device configuration extension: PEWS is changeable; the write mode (append-only) is not. */
+static const uint8_t extension[32] = {0x50, 0x01, 0x00, 0x1c};
+static const uint8_t extension_changeable[32] = {[6] = 0xff, [7] = 0xff};
+/* One partition; PSUM 3 and units of 10^9 bytes. */
+static const uint8_t partition[10] = {0x11, 0x08, 0, 0, 0x18, 0x03, 9, 0, 0, 0};
+static const uint8_t exceptions[12] = {0x1c, 0x0a, 0x08}; /* DEXCPT: TapeAlert page only */
+static const uint8_t medium_configuration[32] = {0x1d, 0x1e, 0, 0, 0x01, 0x02};
+
+/* PEWS is counted in 10^6 bytes before early warning (SSC-5, device configuration extension). */
+bool drive_beyond_pews(struct scsi_lu *lu, const struct cartridge_position *pos)
+{
+    const struct cartridge_identity *id = drive_identity(lu);
+    uint64_t pews = get_be16(mode_page_values(lu, 0x10, 1) + 6);
+
+    return id && pews && pos->used + id->early_warning + pews * 1000000 > id->capacity;
+}
+
+static void partition_refresh(struct scsi_lu *lu, uint8_t *page)
+{
+    const struct cartridge_identity *id = drive_identity(lu);
+    uint64_t size = id ? id->capacity / 1000000000 : 0;
+
+    put_be16(page + 8, size < 0xffff ? (uint16_t)size : 0xffff);
+}
+
+static void medium_configuration_refresh(struct scsi_lu *lu, uint8_t *page)
+{
+    const struct cartridge_identity *id = drive_identity(lu);
+
+    page[2] = id && id->worm; /* WORMM */
+}
+
+const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES] = {
+    {.code = 0x01, .size = sizeof(recovery), .initial = recovery},
+    {.code = 0x02, .size = sizeof(disconnect), .initial = disconnect},
+    {.code = 0x0a, .size = sizeof(control), .initial = control, .changeable = control_changeable},
+    {.code = 0x0f,
+     .size = sizeof(compression),
+     .initial = compression,
+     .changeable = compression_changeable},
+    {.code = 0x10,
+     .size = sizeof(configuration),
+     .initial = configuration,
+     .changeable = configuration_changeable},
+    {.code = 0x10,
+     .subcode = 1,
+     .size = sizeof(extension),
+     .initial = extension,
+     .changeable = extension_changeable},
+    {.code = 0x11, .size = sizeof(partition), .initial = partition, .refresh = partition_refresh},
+    {.code = 0x1c, .size = sizeof(exceptions), .initial = exceptions},
+    {.code = 0x1d,
+     .size = sizeof(medium_configuration),
+     .initial = medium_configuration,
+     .refresh = medium_configuration_refresh},
+};
