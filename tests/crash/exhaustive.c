@@ -18,12 +18,11 @@
 #include <time.h>
 
 #include "common/log.h"
-#include "tests/crash/life.h"
+#include "tests/crash/script.h"
 #include "vtl/store/simdisk.h"
 
 #define LENGTH_MAX 8
 #define SUBSETS    3 /* by chance, at each point */
-#define CAPACITY   (UINT64_C(1) << 24)
 
 struct tally {
     uint64_t sequences, points, cuts;
@@ -40,81 +39,10 @@ struct run {
     bool cut_seen;
 };
 
-/* ---- the operations -------------------------------------------------------------------------- */
+/* In the order in which they are gone through; see script.h. */
+static const char letters[] = "wsFf0mepyuon";
 
-static void op_write(struct life *l)
-{
-    life_write(l, TAPE_LARGE);
-}
-
-static void op_short(struct life *l)
-{
-    life_write(l, TAPE_SMALL);
-}
-
-static void op_filemark(struct life *l)
-{
-    life_filemarks(l, 1);
-    if (!life_is_off(l) && l->cuts == 0)
-        life_sync(l);
-}
-
-static void op_filemark_immed(struct life *l)
-{
-    life_filemarks(l, 1);
-}
-
-static void op_rewind(struct life *l)
-{
-    life_locate(l, l->partition, 0);
-}
-
-static void op_middle(struct life *l)
-{
-    life_locate(l, l->partition, l->now.part[l->partition].count / 2);
-}
-
-static void op_partition(struct life *l)
-{
-    life_locate_end(l, (l->partition + 1) % l->now.partitions);
-}
-
-static void op_unload(struct life *l)
-{
-    life_sync(l);
-    if (!life_is_off(l) && l->cuts == 0)
-        life_reopen(l);
-}
-
-static void op_format(struct life *l)
-{
-    static const uint64_t capacities[2] = {CAPACITY / 2, CAPACITY / 4};
-
-    life_format(l, capacities, l->now.partitions == 1 ? 2 : 1);
-}
-
-static void op_undo(struct life *l)
-{
-    life_undo(l, 0);
-}
-
-static const struct {
-    char letter;
-    void (*run)(struct life *l);
-} operations[] = {
-    {'w', op_write},  {'s', op_short},  {'F', op_filemark}, {'f', op_filemark_immed},
-    {'0', op_rewind}, {'m', op_middle}, {'e', life_erase},  {'p', op_partition},
-    {'y', life_sync}, {'u', op_unload}, {'o', op_format},   {'n', op_undo},
-};
-
-#define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
-
-static void operate(struct life *l, char letter)
-{
-    for (size_t i = 0; i < OPERATIONS; i++)
-        if (operations[i].letter == letter)
-            operations[i].run(l);
-}
+#define OPERATIONS (sizeof(letters) - 1)
 
 /* ---- all ways a cut may go ------------------------------------------------------------------- */
 
@@ -123,7 +51,7 @@ static bool is_possible(struct life *l, struct cartridge *c)
     uint64_t hash;
     char why[300];
 
-    if (!medium_read(c, l->next_id, &l->found, &l->blocks_checked, why))
+    if (medium_read(c, l->next_id, &l->found, &l->blocks_checked, why) != 0)
         life_violation(l, "%s", why);
     hash = medium_hash(&l->found);
     for (size_t i = 0; i < l->state_count; i++)
@@ -228,29 +156,19 @@ static void life_reset(struct run *r)
 /* A disk with a tape of two partitions, both with something on them, and a point to go back to. */
 static void make_template(struct run *r)
 {
-    static const uint64_t capacities[2] = {CAPACITY / 2, CAPACITY / 4};
     struct life *l = r->life;
     struct cartridge_identity id;
     struct error err = ERROR_INIT;
 
     life_reset(r);
     l->next_id = 1;
-    if (simdisk_open(1, &l->disk, &err) != 0 ||
-        cartridge_identity_default(&id, "CRASH2L8", 0x5e, &err) != 0)
+    if (simdisk_open(1, &l->disk, &err) != 0)
         life_violation(l, "%s", err.message);
     l->store = l->disk;
-    id.segment_size = 4096;
-    id.capacity = CAPACITY;
-    id.early_warning = 0;
-    id.limbo_bytes = 1 << 20;
+    script_identity(l, &id);
     life_create(l, &id);
-    life_format(l, capacities, 2);
-    life_write(l, TAPE_LARGE);
-    op_filemark(l);
-    life_write(l, TAPE_SMALL);
-    op_partition(l);
-    life_write(l, TAPE_SMALL);
-    op_unload(l);
+    for (const char *step = "owFspsu"; *step; step++)
+        script_step(l, *step);
     life_close(l);
     r->template = l->disk;
     medium_copy(&r->medium, &l->now);
@@ -282,9 +200,9 @@ static bool run_once(struct run *r, size_t length)
 
     begin(r);
     for (size_t i = 0; i + 1 < length; i++)
-        operate(l, r->sequence[i]);
+        script_step(l, r->sequence[i]);
     simdisk_cut_before(l->disk, r->call);
-    operate(l, r->sequence[length - 1]);
+    script_step(l, r->sequence[length - 1]);
     struck = r->cut_seen;
     if (!struck) {
         simdisk_cut_at(l->disk, 0);
@@ -324,7 +242,7 @@ static bool run_all(struct run *r, size_t length)
 
     do {
         for (i = 0; i < length; i++)
-            sequence[i] = operations[digits[i]].letter;
+            sequence[i] = letters[digits[i]];
         if (!run_sequence(r, sequence, length))
             return false;
         for (i = length; i > 0 && ++digits[i - 1] == OPERATIONS; i--)

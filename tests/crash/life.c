@@ -101,12 +101,25 @@ void life_take_found(struct life *l)
     l->cutting = false;
 }
 
+/* May a call that only looks fail like this?  Then the faults end, and it is made again. */
+bool life_excused(struct life *l, int rc)
+{
+    if (!l->on_error || life_is_off(l) ||
+        (rc != -ERR_IO && rc != -ERR_NO_SPACE && rc != -ERR_NO_MEMORY))
+        return false;
+    l->errors_met++;
+    l->on_error(l);
+    return true;
+}
+
 void life_read(struct life *l, struct cartridge *c)
 {
     char why[300];
+    int rc;
 
-    if (!medium_read(c, l->next_id, &l->found, &l->blocks_checked, why))
-        life_violation(l, "%s", why);
+    while ((rc = medium_read(c, l->next_id, &l->found, &l->blocks_checked, why)) != 0)
+        if (!life_excused(l, rc))
+            life_violation(l, "%s", why);
 }
 
 const char *life_describe(const struct medium *m, char out[80])
@@ -147,16 +160,13 @@ void life_open(struct life *l)
     int rc;
 
     while ((rc = cartridge_open(l->store, CARTRIDGE_READ_WRITE, &l->c, &err)) != 0) {
-        bool excused = life_is_off(l) || (l->excuse_io && rc != -ERR_CORRUPT) ||
-                       (l->excuse_full && rc == -ERR_NO_SPACE);
+        bool excused = (l->excuse_io && rc == -ERR_IO) || (l->excuse_full && rc == -ERR_NO_SPACE);
 
-        if (!excused)
-            life_violation(l, "the cartridge can't be opened: %s", err.message);
         l->c = NULL;
         if (life_is_off(l))
             power_back(l);
-        else if (l->on_error)
-            l->on_error(l);
+        else if (!excused && !life_excused(l, rc))
+            life_violation(l, "the cartridge can't be opened: %s", err.message);
     }
     if (l->disk)
         simdisk_cut_at(l->disk, 0);
@@ -284,9 +294,11 @@ void life_read_beside(struct life *l)
 {
     struct error err = ERROR_INIT;
     struct cartridge *reader;
+    int rc;
 
-    if (cartridge_open(l->store, CARTRIDGE_READ_ONLY, &reader, &err) != 0)
-        life_violation(l, "a reader can't open the cartridge: %s", err.message);
+    while ((rc = cartridge_open(l->store, CARTRIDGE_READ_ONLY, &reader, &err)) != 0)
+        if (!life_excused(l, rc))
+            life_violation(l, "a reader can't open the cartridge: %s", err.message);
     cartridge_close(l->reader);
     l->reader = reader;
     life_read(l, reader);
@@ -297,16 +309,31 @@ void life_read_beside(struct life *l)
 void life_refresh(struct life *l)
 {
     struct error err = ERROR_INIT;
+    int rc;
 
     if (!l->reader) {
         life_read_beside(l);
         return;
     }
-    if (cartridge_refresh(l->reader, &err) != 0)
-        life_violation(l, "a reader can't refresh: %s", err.message);
+    while ((rc = cartridge_refresh(l->reader, &err)) != 0)
+        if (!life_excused(l, rc))
+            life_violation(l, "a reader can't refresh: %s", err.message);
     life_read(l, l->reader);
     check_view(l);
     medium_copy(&l->seen, &l->found);
+}
+
+static int read_object(struct life *l, unsigned p, size_t lba, struct cartridge_block *block,
+                       struct error *err)
+{
+    int rc;
+
+    do {
+        rc = cartridge_locate(l->reader, p, lba, err);
+        if (rc == 0)
+            rc = cartridge_read_block(l->reader, l->block, sizeof(l->block), block, err);
+    } while (rc != 0 && life_excused(l, rc));
+    return rc;
 }
 
 /* A view grows old: what it has is the same, or it is said that it is gone. */
@@ -319,10 +346,8 @@ void life_read_stale(struct life *l)
             struct cartridge_block block;
             struct error err = ERROR_INIT;
             uint64_t id = l->seen.part[p].ids[i];
-            int rc = cartridge_locate(l->reader, p, i, &err);
+            int rc = read_object(l, p, i, &block, &err);
 
-            if (rc == 0)
-                rc = cartridge_read_block(l->reader, l->block, sizeof(l->block), &block, &err);
             if (rc == -ERR_CORRUPT || (rc == -ERR_FILEMARK && id == TAPE_FILEMARK))
                 continue;
             if (rc != 0 || !life_is_block(l->block, block.stored, id))

@@ -10,6 +10,7 @@
 void life_state_possible(struct life *l, const struct medium *m);  /* a cut may leave it so */
 void life_settle(struct life *l, int rc, const struct error *err); /* behind each operation */
 void life_read(struct life *l, struct cartridge *c);               /* into l->found */
+bool life_excused(struct life *l, int rc);
 void life_take_found(struct life *l);
 void life_compare(struct life *l, const char *when);
 bool life_is_block(const uint8_t *data, uint32_t stored, uint64_t id);

@@ -143,8 +143,8 @@ static bool block_check(const uint8_t *data, const struct cartridge_block *found
     return true;
 }
 
-static bool tape_read(struct cartridge *c, uint64_t next_id, struct tape *t, uint64_t *files,
-                      char why[300])
+static int tape_read(struct cartridge *c, uint64_t next_id, struct tape *t, uint64_t *files,
+                     char why[300])
 {
     static uint8_t buf[TAPE_BLOCK_MAX];
     struct cartridge_block block;
@@ -157,51 +157,58 @@ static bool tape_read(struct cartridge *c, uint64_t next_id, struct tape *t, uin
 
         if (t->count == TAPE_OBJECTS_MAX) {
             snprintf(why, 300, "the tape is longer than anything written");
-            return false;
+            return TAPE_WRONG;
         }
         if (rc == 0 && !block_check(buf, &block, next_id, &id, what)) {
             snprintf(why, 300, "block %zu %.200s", t->count, what);
-            return false;
+            return TAPE_WRONG;
         }
         if (rc != 0 && rc != -ERR_FILEMARK) {
             snprintf(why, 300, "reading object %zu: %.200s", t->count, err.message);
-            return false;
+            return rc;
         }
         tape_add(t, id);
         *files += id == TAPE_FILEMARK;
     }
-    return true;
+    return 0;
 }
 
-bool medium_read(struct cartridge *c, uint64_t next_id, struct medium *m, uint64_t *blocks,
-                 char why[300])
+static int partition_read(struct cartridge *c, uint32_t p, uint64_t next_id, struct tape *t,
+                          uint64_t *blocks, char why[300])
 {
     struct cartridge_position pos;
     struct error err = ERROR_INIT;
+    uint64_t files = 0;
+    int rc = cartridge_locate(c, p, 0, &err);
+
+    t->count = 0;
+    t->hash[0] = 0;
+    if (rc) {
+        snprintf(why, 300, "partition %u: %.200s", p, err.message);
+        return rc;
+    }
+    rc = tape_read(c, next_id, t, &files, why);
+    if (rc)
+        return rc;
+    *blocks += t->count - files;
+    cartridge_tell(c, &pos);
+    if (pos.partition == p && pos.eod_lba == t->count && pos.lba == t->count && pos.file == files)
+        return 0;
+    snprintf(why, 300, "at end of data of partition %u: block %llu of %llu, file %llu", p,
+             (unsigned long long)pos.lba, (unsigned long long)pos.eod_lba,
+             (unsigned long long)pos.file);
+    return TAPE_WRONG;
+}
+
+int medium_read(struct cartridge *c, uint64_t next_id, struct medium *m, uint64_t *blocks,
+                char why[300])
+{
+    int rc = 0;
 
     m->partitions = cartridge_partition_count(c);
-    for (unsigned p = 0; p < m->partitions; p++) {
-        struct tape *t = &m->part[p];
-        uint64_t files = 0;
-
+    for (unsigned p = 0; rc == 0 && p < m->partitions; p++) {
         m->capacity[p] = cartridge_partition_capacity(c, p);
-        t->count = 0;
-        t->hash[0] = 0;
-        if (cartridge_locate(c, p, 0, &err) != 0) {
-            snprintf(why, 300, "partition %u: %.200s", p, err.message);
-            return false;
-        }
-        if (!tape_read(c, next_id, t, &files, why))
-            return false;
-        *blocks += t->count - files;
-        cartridge_tell(c, &pos);
-        if (pos.partition != p || pos.eod_lba != t->count || pos.lba != t->count ||
-            pos.file != files) {
-            snprintf(why, 300, "at end of data of partition %u: block %llu of %llu, file %llu", p,
-                     (unsigned long long)pos.lba, (unsigned long long)pos.eod_lba,
-                     (unsigned long long)pos.file);
-            return false;
-        }
+        rc = partition_read(c, p, next_id, &m->part[p], blocks, why);
     }
-    return true;
+    return rc;
 }

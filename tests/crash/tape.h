@@ -44,9 +44,11 @@ void medium_copy(struct medium *to, const struct medium *from);
 uint32_t block_form(uint64_t id, struct cartridge_block *form);
 uint32_t block_fill(uint8_t *out, uint64_t id);
 
-/* Read the whole cartridge.  False: something is wrong, *why says what; blocks numbered next_id or
- * more were not written yet.  Position afterwards: end of data of the last partition. */
-bool medium_read(struct cartridge *c, uint64_t next_id, struct medium *m, uint64_t *blocks,
-                 char why[300]);
+/* Read the whole cartridge.  0, or TAPE_WRONG: what was read is wrong, *why says how; blocks
+ * numbered next_id or more were not written yet; or the error of a call that failed, in words in
+ * *why. Position afterwards: end of data of the last partition. */
+#define TAPE_WRONG (-1000)
+int medium_read(struct cartridge *c, uint64_t next_id, struct medium *m, uint64_t *blocks,
+                char why[300]);
 
 #endif
