@@ -234,6 +234,9 @@ int writer_append(struct cartridge *c, const struct record *what, const void *da
                   struct error *err);
 int writer_begin(struct cartridge *c, uint32_t partition, struct error *err);
 
+/* Close the segment if nothing was written to it yet: a map with an empty one is none. */
+void writer_drop_empty(struct cartridge *c);
+
 /* Make everything durable, and publish the segment the first time.  On failure the buffer still
  * holds what is not. */
 int writer_commit(struct cartridge *c, struct error *err);

@@ -85,8 +85,10 @@ static int write_record(struct cartridge *c, const struct record *r, const void 
     rc = prepare(c, err);
     if (rc == 0)
         rc = writer_append(c, r, data, err);
-    if (rc)
+    if (rc) {
+        writer_drop_empty(c);
         return rc;
+    }
     c->pos.at = map_end(cartridge_map(c), c->pos.partition);
     rc = writer_push(c, err);
     if (early_warning)

@@ -127,6 +127,17 @@ int writer_begin(struct cartridge *c, uint32_t partition, struct error *err)
     return 0;
 }
 
+void writer_drop_empty(struct cartridge *c)
+{
+    struct writer *w = &c->writer;
+
+    if (!w->open || w->flushed > 0 || w->base > 0 || w->index.count > 0)
+        return;
+    w->open = false;
+    w->len = 0;
+    cartridge_map(c)->partition[w->partition].count--;
+}
+
 /* ---- to the store ---------------------------------------------------------------------------- */
 
 static int writer_flush(struct cartridge *c, struct error *err)
