@@ -225,13 +225,17 @@ static size_t unhex(const char *text, uint8_t *out, size_t size)
     return len;
 }
 
+static bool is_verify(uint8_t opcode)
+{
+    return opcode == 0x13 || opcode == 0x8f;
+}
+
 /* How many bytes the CDB asks for; *out: from the host. */
 static size_t transfer_size(const struct model_request *r, const struct model *m, bool *out)
 {
-    bool verify = r->cdb[0] == 0x13 || r->cdb[0] == 0x8f;
     uint64_t length = get_be24(r->cdb + (r->cdb[0] >= 0x80 ? 12 : 2));
 
-    *out = r->cdb[0] == 0x0a || r->cdb[0] == 0x8a || verify;
+    *out = r->cdb[0] == 0x0a || r->cdb[0] == 0x8a || is_verify(r->cdb[0]);
     switch (r->cdb[0]) {
     case 0x34:
         return 64;
@@ -255,6 +259,15 @@ static size_t transfer_size(const struct model_request *r, const struct model *m
     return length < MODEL_DATA_MAX ? (size_t)length : MODEL_DATA_MAX;
 }
 
+void oracle_fit(struct model_request *r, const struct model *m, unsigned divisor)
+{
+    bool out;
+    size_t size = transfer_size(r, m, &out) / divisor;
+
+    r->out_len = out ? size : 0;
+    r->in_size = out ? 0 : size;
+}
+
 static uint32_t seed_here(const struct model *m, uint32_t fresh)
 {
     const struct model_partition *p = &m->tape.partitions[m->partition];
@@ -266,8 +279,6 @@ void oracle_request(const struct oracle_step *step, const struct model *m, uint3
                     struct model_request *r)
 {
     static uint8_t list[64]; /* valid until the next request */
-    bool out;
-    size_t size;
 
     memset(r, 0, sizeof(*r));
     r->nexus = step->nexus;
@@ -275,17 +286,14 @@ void oracle_request(const struct oracle_step *step, const struct model *m, uint3
     if (!step->cdb)
         return;
     r->cdb_len = unhex(step->cdb, r->cdb, sizeof(r->cdb));
-    size = transfer_size(r, m, &out) / (step->short_room ? 2 : 1);
     if (step->list) {
         r->out_len = unhex(step->list, list, sizeof(list));
         r->out = list;
-    } else if (out) {
-        r->out_len = size;
     } else {
-        r->in_size = size;
+        oracle_fit(r, m, step->short_room ? 2 : 1);
     }
     r->seed = step->data == ORACLE_FRESH ? fresh : seed_here(m, fresh);
-    r->differs = step->data == ORACLE_DIFFERS;
+    r->differs = step->data == ORACLE_DIFFERS && is_verify(r->cdb[0]); /* blocks keep to a seed */
 }
 
 static bool run_step(const struct oracle_step *step, uint32_t fresh)
@@ -450,7 +458,7 @@ static bool same_settings(const struct model *a, const struct model *b)
            memcmp((const char *)a + from, (const char *)b + from, sizeof(*a) - from) == 0;
 }
 
-static bool reach(const struct oracle_place *place)
+bool oracle_reach(const struct oracle_place *place)
 {
     static struct model want;
     enum rig_tape tape = place->medium == MODEL_ABSENT ? RIG_TAPES : place->tape;
@@ -508,7 +516,7 @@ static unsigned run_all(const struct oracle_place *place, const struct oracle_st
     unsigned done = 0;
 
     oracle_counts.sequences++;
-    if (!reach(place))
+    if (!oracle_reach(place))
         return 0;
     while (done < count && run_step(steps[done], 1 + done))
         done++;
@@ -568,17 +576,19 @@ bool oracle_run(const struct oracle_place *place, const struct oracle_step *cons
     return false;
 }
 
-void oracle_run_requests(const struct oracle_place *place, const struct model_request *requests,
-                         unsigned count)
+bool oracle_send(const struct model_request *r)
 {
-    bool fine = reach(place);
+    return run_request(r);
+}
 
-    for (unsigned i = 0; fine && i < count; i++)
-        fine = run_request(&requests[i]);
-    if (fine)
-        return;
-    fprintf(stderr, "oracle: from \"%s\": %s\n", place->name, oracle.said);
-    abort();
+const char *oracle_said(void)
+{
+    return oracle.said;
+}
+
+const struct model *oracle_now(void)
+{
+    return &oracle.now;
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */

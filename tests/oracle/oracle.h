@@ -59,9 +59,12 @@ void oracle_stop(void);
 bool oracle_run(const struct oracle_place *place, const struct oracle_step *const *steps,
                 unsigned count);
 
-/* The same with requests made elsewhere (fuzzing): abort() if they do not agree. */
-void oracle_run_requests(const struct oracle_place *place, const struct model_request *requests,
-                         unsigned count);
+/* The same one by one, for requests made elsewhere.  False: it did not agree, and oracle_said()
+ * says how; then only oracle_stop() may follow. */
+bool oracle_reach(const struct oracle_place *place);
+bool oracle_send(const struct model_request *r);
+const char *oracle_said(void);
+const struct model *oracle_now(void); /* the state that the drive is in */
 
 /* By name; the program ends if there is none. */
 const struct oracle_place *oracle_place(const char *name);
@@ -70,8 +73,13 @@ const struct oracle_step *oracle_step(const char *name);
 /* The model of the place, before anything is done there. */
 void oracle_place_model(const struct oracle_place *place, struct model *m);
 
-/* A step as it is to be sent in the state of m; fresh: the seed of new data. */
+/* A step as it is to be sent in the state of m; fresh: the seed of new data.  The parameter list
+ * stays valid until the next call. */
 void oracle_request(const struct oracle_step *step, const struct model *m, uint32_t fresh,
                     struct model_request *r);
+
+/* Set the room for data-in, or the length of data-out, to what the CDB asks for divided by
+ * `divisor`; not of a request with a parameter list. */
+void oracle_fit(struct model_request *r, const struct model *m, unsigned divisor);
 
 #endif

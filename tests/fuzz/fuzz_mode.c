@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_mode.c - MODE SELECT lists, to the drive, the changer and the disk.
+ *
+ * An input is a LUN (byte 0) and lists: a length byte, bit 7 MODE SELECT(10), and that many bytes.
+ *
+ * After each list MODE SENSE tells what it told before but for bits that may be changed (page
+ * control 01b), and exactly the same if the list was refused; the other initiators are told of a
+ * change if there was one, and only then (SPC-5 6.14); and MODE SENSE(6) and (10) say the same.
+ */
+#include "tests/fuzz/target_rig.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+#define LISTS_MAX 24
+#define ALL_MAX   2048
+enum { CURRENT, CHANGEABLE, DEFAULTS };
+
+static unsigned lun;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    target_rig_start();
+    return 0;
+}
+
+/* All pages and subpages: with the header of MODE SENSE(10), whose length is checked. */
+static size_t sense_all(unsigned page_control, uint8_t *buf)
+{
+    uint8_t cdb[10] = {0x5a, 0, (uint8_t)(page_control << 6 | 0x3f), 0xff, 0, 0, 0, ALL_MAX >> 8};
+    const struct target_answer *a = target_run(0, lun, cdb, 10, NULL, 0, ALL_MAX);
+
+    REQUIRE(a->status == SCSI_GOOD && a->in_len >= 8);
+    REQUIRE(a->in_len == 2u + get_be16(a->in));
+    memcpy(buf, a->in, a->in_len);
+    return a->in_len;
+}
+
+/* MODE SENSE(6) has the same descriptor and pages, as far as 255 bytes go. */
+static void check_six(const uint8_t *ten, size_t len)
+{
+    static const uint8_t cdb[6] = {0x1a, 0, 0x3f, 0xff, 0xff};
+    const struct target_answer *a = target_run(0, lun, cdb, 6, NULL, 0, 255);
+    size_t rest = len - 8;
+
+    REQUIRE(a->status == SCSI_GOOD && a->in_len >= 4);
+    REQUIRE(a->in[1] == ten[2] && a->in[2] == ten[3] && a->in[3] == get_be16(ten + 6));
+    REQUIRE(a->in_len - 4 == (rest < 251 ? rest : 251));
+    REQUIRE(memcmp(a->in + 4, ten + 8, a->in_len - 4) == 0);
+}
+
+/* Pages follow each other to the very end. */
+static void check_pages(const uint8_t *all, size_t len)
+{
+    size_t at = 8u + get_be16(all + 6);
+
+    while (at < len) {
+        REQUIRE(at + 4 <= len);
+        at += all[at] & 0x40 ? 4u + get_be16(all + at + 2) : 2u + all[at + 1];
+    }
+    REQUIRE(at == len);
+}
+
+static const struct target_answer *select_list(const uint8_t *list, size_t len, bool ten)
+{
+    uint8_t six_cdb[6] = {0x15, 0x10, 0, 0, (uint8_t)len};
+    uint8_t ten_cdb[10] = {0x55, 0x10, 0, 0, 0, 0, 0, 0, (uint8_t)len};
+
+    return target_run(0, lun, ten ? ten_cdb : six_cdb, ten ? 10 : 6, list, len, 0);
+}
+
+static bool others_are_told(void)
+{
+    static const uint8_t tur[6];
+    const struct target_answer *a = target_run(1, lun, tur, 6, NULL, 0, 0);
+
+    return a->status == SCSI_CHECK_CONDITION && a->key == 6 && a->code == 0x2a01;
+}
+
+/* Behind the header, only what may change has changed; of the header, the buffered mode. */
+static void check_changes(const uint8_t *before, const uint8_t *after, const uint8_t *changeable,
+                          size_t len)
+{
+    REQUIRE(memcmp(before, after, 3) == 0 && memcmp(before + 4, after + 4, 4) == 0);
+    for (size_t i = 8; i < len; i++)
+        REQUIRE(((before[i] ^ after[i]) & ~changeable[i]) == 0);
+}
+
+static void one_list(struct fuzz_input *in)
+{
+    uint8_t before[ALL_MAX], after[ALL_MAX], changeable[ALL_MAX], list[128];
+    uint8_t how = fuzz_u8(in);
+    size_t len = fuzz_bytes(in, list, how & 0x7f), size = sense_all(CURRENT, before);
+    const struct target_answer *a;
+    bool changed;
+
+    REQUIRE(sense_all(CHANGEABLE, changeable) == size);
+    a = select_list(list, len, how & 0x80);
+    if (a->status != SCSI_GOOD)
+        REQUIRE(a->key == 5 || a->key == 7);
+    changed = a->status == SCSI_GOOD;
+    REQUIRE(sense_all(CURRENT, after) == size);
+    REQUIRE(changed || memcmp(before, after, size) == 0);
+    check_changes(before, after, changeable, size);
+    check_pages(after, size);
+    check_six(after, size);
+    REQUIRE(others_are_told() == (memcmp(before, after, size) != 0));
+    for (unsigned n = 0; n < TARGET_NEXUSES; n++)
+        target_take_attentions(n, lun);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_input in = {data, size};
+
+    target_rig_reset();
+    lun = fuzz_u8(&in) % TARGET_LUNS;
+    for (unsigned i = 0; in.left > 0 && i < LISTS_MAX; i++)
+        one_list(&in);
+    return 0;
+}
