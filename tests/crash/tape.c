@@ -117,6 +117,16 @@ static bool same_form(const struct cartridge_block *a, const struct cartridge_bl
            a->protection_crc == b->protection_crc;
 }
 
+bool block_is(const uint8_t *data, const struct cartridge_block *found, uint64_t id)
+{
+    static uint8_t expected[TAPE_BLOCK_MAX];
+    struct cartridge_block form;
+
+    block_fill(expected, id);
+    block_form(id, &form);
+    return same_form(&form, found) && memcmp(expected, data, form.stored) == 0;
+}
+
 static bool block_check(const uint8_t *data, const struct cartridge_block *found, uint64_t next_id,
                         uint64_t *id, char why[300])
 {

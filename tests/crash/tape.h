@@ -44,6 +44,9 @@ void medium_copy(struct medium *to, const struct medium *from);
 uint32_t block_form(uint64_t id, struct cartridge_block *form);
 uint32_t block_fill(uint8_t *out, uint64_t id);
 
+/* Is this block id, with all its fields? */
+bool block_is(const uint8_t *data, const struct cartridge_block *found, uint64_t id);
+
 /* Read the whole cartridge.  0, or TAPE_WRONG: what was read is wrong, *why says how; blocks
  * numbered next_id or more were not written yet; or the error of a call that failed, in words in
  * *why. Position afterwards: end of data of the last partition. */
