@@ -133,7 +133,7 @@ int index_load(struct cartridge *c, const struct segment *seg, struct segment_in
     if (!raw)
         return error_set(err, ERR_NO_MEMORY, "no memory for the index of a segment");
     rc = segment_read(c, seg, seg->records_end + RECORD_HEADER_SIZE, raw, padded, &got, err);
-    if (rc || got < r.stored || !check_payload(&r, raw))
+    if (rc || got < padded || !check_payload(&r, raw))
         return rc;
     for (size_t i = r.stored; i < padded; i++)
         if (raw[i] != 0)
