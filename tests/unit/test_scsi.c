@@ -462,8 +462,8 @@ static void test_mode_select_refusals(void)
         {{0, 0, 0x10, 0, 0x0f, 0xff, 0, 0}, 8, ASC_INVALID_FIELD_IN_LIST}, /* length beyond list */
         {{0, 0, 0x10, 0, 0x0f, 0x0e, 0x80}, 7, ASC_LIST_LENGTH_ERROR},
         {{0, 0, 0x10, 0, 0x0f}, 5, ASC_LIST_LENGTH_ERROR},
-        {{0, 0, 0x10, 0, 0x1c, 0x0a, 0x00, 0x03, 0, 0, 0, 0, 0, 0, 0, 0},
-         16,
+        {{0, 0, 0x10, 0, 0x18, 0x06, 0x06, 0, 0, 0, 0, 0},
+         12,
          ASC_INVALID_FIELD_IN_LIST}, /* not changeable */
     };
 
@@ -492,7 +492,7 @@ static void test_mode_page_controls(void)
 
     rig_start();
     rig_cdb(rig.a, DRIVE, "1a 08 4a 00 ff 00", NULL, 0, 255);
-    CU_ASSERT_EQUAL(answer.in[4 + 2], 0x04);
+    CU_ASSERT_EQUAL(answer.in[4 + 2], 0x05);
     rig_cdb(rig.a, DRIVE, "1a 08 0a 00 ff 00", NULL, 0, 255);
     memcpy(list + 4, answer.in + 4, 12);
     list[4 + 2] |= 0x04;
@@ -564,7 +564,7 @@ static void test_timestamp(void)
     rig_start();
     rig_cdb(rig.a, DRIVE, "a3 0f 00 00 00 00 00 00 00 0c 00 00", NULL, 0, 12);
     CU_ASSERT_EQUAL(answer.in_len, 12);
-    CU_ASSERT_EQUAL(answer.in[2], 0);
+    CU_ASSERT_EQUAL(answer.in[2], 3);
     first = get_be64(answer.in + 2) & 0xffffffffffff;
     CU_ASSERT(first > 1600000000000);
     CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "a4 0f 00 00 00 00 00 00 00 0c 00 00", list, 12, 0),

@@ -106,7 +106,7 @@ void log_changer_statistics(struct log_reply *l);
 void log_element_statistics(struct log_reply *l);
 void log_element_reset(struct scsi_lu *lu);
 
-#define CHANGER_MODE_PAGES 7
+#define CHANGER_MODE_PAGES 10
 extern const struct mode_page changer_mode_pages[CHANGER_MODE_PAGES];
 
 #endif

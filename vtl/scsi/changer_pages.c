@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* changer_pages.c - mode pages of the medium changer (SMC-3 7.3). */
 #include "vtl/scsi/changer.h"
+#include "vtl/scsi/mode_pages.h"
 
 /* StorDT, StorI/E, StorST: every element but the robot's hand keeps cartridges. */
 enum { KEEPS = 0x0e };
 
 static const uint8_t disconnect[16] = {0x02, 0x0e};
 static const uint8_t control[12] = {0x0a, 0x0a, 0x00, 0x00, 0x00, 0x40}; /* TAS */
-static const uint8_t control_changeable[12] = {0, 0, 0x04};              /* D_SENSE */
-static const uint8_t exceptions[12] = {0x1c, 0x0a, 0x08};                /* DEXCPT */
+static const uint8_t control_changeable[12] = {0, 0, 0x05};              /* D_SENSE, RLEC */
 static const uint8_t addresses[20] = {0x1d, 0x12};
 static const uint8_t geometry[4] = {0x1e, 0x02}; /* one hand, which does not turn over */
 static const uint8_t capabilities[20] = {
@@ -44,7 +44,10 @@ static void addresses_refresh(struct scsi_lu *lu, uint8_t *page)
 const struct mode_page changer_mode_pages[CHANGER_MODE_PAGES] = {
     {.code = 0x02, .size = sizeof(disconnect), .initial = disconnect},
     {.code = 0x0a, .size = sizeof(control), .initial = control, .changeable = control_changeable},
-    {.code = 0x1c, .size = sizeof(exceptions), .initial = exceptions},
+    MODE_PAGE_CONTROL_EXTENSION,
+    MODE_PAGE_UNIT_ISCSI,
+    MODE_PAGE_PORT_ISCSI,
+    MODE_PAGE_EXCEPTIONS,
     {.code = 0x1d, .size = sizeof(addresses), .initial = addresses, .refresh = addresses_refresh},
     {.code = 0x1e, .size = sizeof(geometry), .initial = geometry},
     {.code = 0x1f, .size = sizeof(capabilities), .initial = capabilities},

@@ -76,7 +76,7 @@ void cmd_report_timestamp(struct scsi_lu *lu, struct scsi_task *task)
     struct reply r = task_reply(task, allocation);
 
     reply_be16(&r, 10);
-    reply_u8(&r, lu->clock_set ? 2 : 0); /* origin: SET TIMESTAMP, or our own clock */
+    reply_u8(&r, lu->clock_set ? 2 : 3); /* origin: SET TIMESTAMP, or other means: the machine's */
     reply_u8(&r, 0);
     reply_be(&r, (uint64_t)(now_ms() + lu->clock_offset_ms), 6);
     reply_be16(&r, 0);
@@ -87,7 +87,12 @@ void cmd_report_timestamp(struct scsi_lu *lu, struct scsi_task *task)
 void cmd_set_timestamp(struct scsi_lu *lu, struct scsi_task *task)
 {
     uint32_t len = get_be32(task->cdb + 6);
+    const uint8_t *extension = mode_page_values(lu, 0x0a, 1);
 
+    if (extension && !(extension[4] & TIMESTAMP_SCSIP)) {
+        task_bad_cdb(lu, task, 1, 4);
+        return;
+    }
     if (len == 0)
         return;
     if (len < 12) {

@@ -131,12 +131,14 @@ bool drive_writes_density(const struct scsi_lu *lu, uint8_t code);
 uint8_t drive_native_density(const struct scsi_lu *lu);
 
 /* pages (drive_mode.c, drive_log.c) */
-#define DRIVE_MODE_PAGES 9
+#define DRIVE_MODE_PAGES 15
 #define DRIVE_LOG_PAGES  20
 extern const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES];
 extern const struct log_page drive_log_pages[DRIVE_LOG_PAGES];
 uint8_t drive_medium_type(struct scsi_lu *lu);
 uint8_t drive_device_specific(struct scsi_lu *lu);
+/* SWP of the control or the device configuration page. */
+bool drive_software_protected(struct scsi_lu *lu);
 /* What is in the drive, or NULL. */
 const struct cartridge_identity *drive_identity(struct scsi_lu *lu);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drive_mode.c - mode pages of a tape drive (SSC-5 8.5), parameter header and block descriptor. */
 #include "vtl/scsi/drive.h"
+#include "vtl/scsi/mode_pages.h"
 
 /* ---- mode parameter header and block descriptor ---------------------------------------------- */
 
@@ -29,34 +30,50 @@ uint8_t drive_medium_type(struct scsi_lu *lu)
 uint8_t drive_device_specific(struct scsi_lu *lu)
 {
     const struct cartridge_identity *id = drive_identity(lu);
-    bool protect =
-        id && (cartridge_protected(lu->drive->cartridge) ||
-               !drive_writes_density(lu, id->density) || (mode_page_values(lu, 0x0a, 0)[4] & 0x08));
+    bool protect = id && (cartridge_protected(lu->drive->cartridge) ||
+                          !drive_writes_density(lu, id->density) || drive_software_protected(lu));
 
     return (uint8_t)((protect ? 0x80 : 0) | (lu->buffered ? 0x10 : 0));
 }
 
 /* ---- mode pages ------------------------------------------------------------------------------ */
 
-static const uint8_t recovery[12] = {0x01, 0x0a};
+/* What LTO drives come with: TB, EER; retry counts beyond counting.  Changeable: PER, which asks
+ * for recovered errors to be told; there are none but informational exceptions (mode page 1Ch). */
+static const uint8_t recovery[12] = {0x01, 0x0a, 0x28, 0xff, 0, 0, 0, 0, 0xff};
+static const uint8_t recovery_changeable[12] = {[2] = 0x04};
 static const uint8_t disconnect[16] = {0x02, 0x0e};
-/* TAS: tasks aborted by another nexus end with TASK ABORTED.  Changeable: D_SENSE, SWP. */
-static const uint8_t control[12] = {0x0a, 0x0a, 0x00, 0x00, 0x00, 0x40};
-static const uint8_t control_changeable[12] = {0, 0, 0x04, 0, 0x08};
+/* TST 0: one task set.  TAS: tasks aborted by another nexus end with TASK ABORTED.  Busy for any
+ * time.  Changeable: D_SENSE, RLEC, SWP. */
+static const uint8_t control[12] = {0x0a, 0x0a, 0, 0, 0, 0x40, 0, 0, 0xff, 0xff};
+static const uint8_t control_changeable[12] = {[2] = 0x05, [4] = 0x08};
 /* DCE, DCC, DDE; the algorithm is the LTO one, which has no registered number. */
 static const uint8_t compression[16] = {0x0f, 0x0e, 0xc0, 0x80, 0, 0, 0, 0xff, 0, 0, 0, 0xff};
 static const uint8_t compression_changeable[16] = {0, 0, 0x80, 0x80};
-/* LOIS; EEG, SEW: a write behind early warning says so; compression selected. */
+/* LOIS; EEG, SEW: a write behind early warning says so; compression selected.  Changeable: SWP,
+ * compression. */
 static const uint8_t configuration[16] = {0x10, 0x0e, 0,    0, 0, 0, 0, 0,
                                           0x40, 0,    0x18, 0, 0, 0, 1, 0};
-static const uint8_t configuration_changeable[16] = {[14] = 0x01};
-/* Device configuration extension: PEWS is changeable; the write mode (append-only) is not. */
+static const uint8_t configuration_changeable[16] = {[10] = 0x04, [14] = 0x01};
+/* Device configuration extension.  Changeable: TARPF, TARPC, TAPLSD, PEWS. */
 static const uint8_t extension[32] = {0x50, 0x01, 0x00, 0x1c};
-static const uint8_t extension_changeable[32] = {[6] = 0xff, [7] = 0xff};
+static const uint8_t extension_changeable[32] = {[4] = 0x0b, [6] = 0xff, [7] = 0xff};
 /* One partition; PSUM 3 and units of 10^9 bytes. */
 static const uint8_t partition[10] = {0x11, 0x08, 0, 0, 0x18, 0x03, 9, 0, 0, 0};
-static const uint8_t exceptions[12] = {0x1c, 0x0a, 0x08}; /* DEXCPT: TapeAlert page only */
+/* It is always active: no timer is enabled. */
+static const uint8_t power[40] = {0x1a, 0x26};
+/* WORM: labels and filemarks as LTO has them, none may be overwritten. */
 static const uint8_t medium_configuration[32] = {0x1d, 0x1e, 0, 0, 0x01, 0x02};
+/* IBM LTO: behaviour configuration, as it is delivered; device attributes, of which there are none
+ * to be set. */
+static const uint8_t behavior[10] = {0x2f, 0x08, 0, 0x01, 0, 0x01, 0, 0, 0, 0x01};
+static const uint8_t attributes[2] = {0x30, 0x00};
+
+/* SWP (SSC-5 8.5.3): the host's own protection, in either page. */
+bool drive_software_protected(struct scsi_lu *lu)
+{
+    return (mode_page_values(lu, 0x0a, 0)[4] & 0x08) || (mode_page_values(lu, 0x10, 0)[10] & 0x04);
+}
 
 /* PEWS is counted in 10^6 bytes before early warning (SSC-5, device configuration extension). */
 bool drive_beyond_pews(struct scsi_lu *lu, const struct cartridge_position *pos)
@@ -83,9 +100,13 @@ static void medium_configuration_refresh(struct scsi_lu *lu, uint8_t *page)
 }
 
 const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES] = {
-    {.code = 0x01, .size = sizeof(recovery), .initial = recovery},
+    {.code = 0x01,
+     .size = sizeof(recovery),
+     .initial = recovery,
+     .changeable = recovery_changeable},
     {.code = 0x02, .size = sizeof(disconnect), .initial = disconnect},
     {.code = 0x0a, .size = sizeof(control), .initial = control, .changeable = control_changeable},
+    MODE_PAGE_CONTROL_EXTENSION,
     {.code = 0x0f,
      .size = sizeof(compression),
      .initial = compression,
@@ -100,9 +121,14 @@ const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES] = {
      .initial = extension,
      .changeable = extension_changeable},
     {.code = 0x11, .size = sizeof(partition), .initial = partition, .refresh = partition_refresh},
-    {.code = 0x1c, .size = sizeof(exceptions), .initial = exceptions},
+    MODE_PAGE_UNIT_ISCSI,
+    MODE_PAGE_PORT_ISCSI,
+    {.code = 0x1a, .size = sizeof(power), .initial = power},
+    MODE_PAGE_EXCEPTIONS,
     {.code = 0x1d,
      .size = sizeof(medium_configuration),
      .initial = medium_configuration,
      .refresh = medium_configuration_refresh},
+    {.code = 0x2f, .size = sizeof(behavior), .initial = behavior},
+    {.code = 0x30, .size = sizeof(attributes), .initial = attributes},
 };

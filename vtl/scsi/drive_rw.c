@@ -102,7 +102,6 @@ bool drive_may_write(struct scsi_lu *lu, struct scsi_task *task)
 {
     struct drive *d = lu->drive;
     const struct cartridge_identity *id = cartridge_identity(d->cartridge);
-    const uint8_t *control = mode_page_values(lu, 0x0a, 0);
     struct cartridge_position pos;
     uint16_t code = 0;
 
@@ -111,7 +110,7 @@ bool drive_may_write(struct scsi_lu *lu, struct scsi_task *task)
         code = ASC_CANNOT_WRITE_FORMAT;
     else if (cartridge_protected(d->cartridge))
         code = ASC_WRITE_PROTECTED;
-    else if (control[4] & 0x08) /* SWP, software write protect */
+    else if (drive_software_protected(lu))
         code = ASC_WRITE_PROTECTED | 2;
     else if (id->worm && pos.lba < pos.eod_lba)
         code = ASC_WORM_OVERWRITE;

@@ -313,6 +313,9 @@ void exceptions_changed(struct scsi_lu *lu, uint8_t *page);
     (ALERT_BIT(3) | ALERT_BIT(4) | ALERT_BIT(5) | ALERT_BIT(6) | ALERT_BIT(9) | ALERT_BIT(10) |    \
      ALERT_BIT(11) | ALERT_BIT(12) | ALERT_BIT(16))
 
+/* Who may set the clock: byte 4 of mode page 0Ah/01h. */
+enum { TIMESTAMP_TCMOS = 0x04, TIMESTAMP_SCSIP = 0x02 };
+
 /* ---- commands of both kinds ------------------------------------------------------------------ */
 
 void cmd_test_unit_ready(struct scsi_lu *lu, struct scsi_task *task);

@@ -61,6 +61,8 @@ static bool select_block_descriptor(struct scsi_lu *lu, struct scsi_task *task,
     /* The density is the medium's: 0 is the default, 7Fh no change, else it must be just that. */
     if (d[0] != 0 && d[0] != 0x7f && d[0] != lu_density(lu))
         return bad_list(lu, task, list->at, 7);
+    if (lu->personality->block_max && get_be24(d + 5) > lu->personality->block_max)
+        return bad_list(lu, task, list->at + 5, 7); /* more than READ BLOCK LIMITS says */
     v->block_length = get_be24(d + 5);
     list->at += 8;
     return true;
