@@ -24,8 +24,8 @@ expect 2 "no option --frob in front of a verb" "$capstan" --frob status
 expect 2 "--root is empty" "$capstan" --root= status
 expect 2 "contradict" "$capstan" serve --foreground --detach
 expect 2 "--portal is not right: .*ADDRESS:PORT" "$capstan" init --portal nowhere
-expect 2 "--drives is not right: .*from 1 to 240" "$capstan" init --drives 0
-expect 2 "--drives is not right: .*from 1 to 240" "$capstan" init --drives 99999999999999999999
+expect 2 "--drives is not right: .*from 1 to 255" "$capstan" init --drives 0
+expect 2 "--drives is not right: .*from 1 to 255" "$capstan" init --drives 99999999999999999999
 expect 2 "--serial is not right" "$capstan" init --serial "AB CD"
 expect 2 "do not fit into 8 slots" "$capstan" init --cartridges 9
 expect 2 "leaves room for 9 barcodes" "$capstan" init --cartridges 10 --slots 20 --prefix ABCDE

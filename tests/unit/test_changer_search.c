@@ -323,12 +323,12 @@ static uint16_t layer_element(void *ctx, const struct library_element *e)
     return layer_state.unreadable && e->full ? ASC_LABEL_UNREADABLE : 0;
 }
 
-static const struct scsi_layer layer = {layer_command, layer_move, layer_element};
+static const struct scsi_layer layer = {NULL, layer_command, layer_move, layer_element};
 
 static void test_layer(void)
 {
     rig_start();
-    scsi_target_set_layer(rig.target, &layer, NULL);
+    scsi_target_set_layer(rig.target, &layer);
     layer_state.jammed = true;
     move(SLOT(0), SLOT(3));
     CHECK_SENSE(KEY_HARDWARE_ERROR, 0x1501);

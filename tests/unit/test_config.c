@@ -72,7 +72,7 @@ static void test_defaults(void)
 static void test_everything(void)
 {
     struct config *c = parse_good("; a comment\r\n[library]\r\nname = The Cellar \r\n"
-                                  "serial=ABCD\ndrives = 240\nslots = 60000\nimport_export=0\n"
+                                  "serial=ABCD\ndrives = 255\nslots = 64511\nimport_export=0\n"
                                   "test_disk = 64\n"
                                   "[iscsi]\ntarget = naa.52004567ba64678d\n"
                                   "portals = 127.0.0.1:0, [::1]:3260\n    0.0.0.0:65535\n"
@@ -82,8 +82,8 @@ static void test_everything(void)
                                   "mutual_secret_file = /t\ndiscovery = yes\n");
 
     CU_ASSERT_STRING_EQUAL(c->name, "The Cellar");
-    CU_ASSERT_EQUAL(c->drives, 240);
-    CU_ASSERT_EQUAL(c->slots, 60000);
+    CU_ASSERT_EQUAL(c->drives, 255);
+    CU_ASSERT_EQUAL(c->slots, 64511);
     CU_ASSERT_EQUAL(c->test_disk, 64);
     CU_ASSERT_EQUAL(c->portals.count, 3);
     CU_ASSERT_STRING_EQUAL(c->portals.item[1], "[::1]:3260");
@@ -122,14 +122,14 @@ static void test_refused(void)
         {GOOD "nokey = 1\n", "/lib/capstan.conf|line 5|[iscsi] has no key 'nokey'"},
         {"[nosection]\na = 1\n", "line 2|no section [nosection]"},
         {"serial = X\n", "line 1|no section []"},
-        {"[library]\ndrives = 0\n", "line 2|[library] drives = 0|from 1 to 240"},
-        {"[library]\ndrives = 241\n", "from 1 to 240"},
+        {"[library]\ndrives = 0\n", "line 2|[library] drives = 0|from 1 to 255"},
+        {"[library]\ndrives = 256\n", "from 1 to 255"},
         {"[library]\ndrives = -1\n", "drives = -1"},
         {"[library]\ndrives = 2x\n", "drives = 2x"},
         {"[library]\ndrives =\n", "a number from"},
         {"[library]\ndrives = 0x2\n", "a number from"},
-        {"[library]\nslots = 99999999999999999999999\n", "slots|from 1 to 60000"},
-        {"[library]\nslots = 4294967297\n", "from 1 to 60000"},
+        {"[library]\nslots = 99999999999999999999999\n", "slots|from 1 to 64511"},
+        {"[library]\nslots = 4294967297\n", "from 1 to 64511"},
         {"[library]\nserial = abc\n", "serial|4 to 10"},
         {"[library]\nserial = CAP00000001\n", "serial|4 to 10 characters, not 11"},
         {"[library]\nserial = CAP-00001\n", "A-Z and 0-9"},

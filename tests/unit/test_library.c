@@ -73,7 +73,7 @@ static void test_create_open(void)
 static void test_geometry_grows(void)
 {
     struct library_geometry larger = {4, 20, 3, ""}, smaller = {1, 2, 0, ""},
-                            huge = {241, 1, 1, ""};
+                            huge = {256, 1, 1, ""};
     struct library *lib;
     struct library_element e;
 

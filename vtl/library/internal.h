@@ -5,11 +5,19 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "vtl/library/library.h"
 #include "vtl/library/places.h"
 
 #define LIBRARY_NO_ADDRESS 0xffff
+
+/* The counts at one time.  Readers follow the newest without a lock, so older ones are kept until
+ * the library is closed. */
+struct geometry_version {
+    struct library_geometry geometry;
+    struct geometry_version *older;
+};
 
 /*
  * The elements are kept in memory in rising order of address: the transport, the import/export
@@ -20,19 +28,30 @@
  */
 struct library {
     pthread_mutex_t create_lock;
-    pthread_mutex_t lock; /* everything below */
+    struct geometry_version *_Atomic geometry; /* changed with the lock held */
+    pthread_mutex_t lock;                      /* everything below */
     char *root;
     int lock_fd;
-    struct library_geometry geometry;
     struct places *places;
     struct library_element *elements;
     unsigned element_count;
+    uint32_t *buckets, *chain;  /* barcodes: see elements.c */
+    unsigned bucket_count;      /* a power of two */
+    unsigned empty_hint;        /* no slot below it is empty */
     library_store_layer *layer; /* over each store that is handed out; NULL: none */
     void *layer_ctx;
 };
 
-/* Lay out the elements of lib->geometry, all empty. */
-int library_make_elements(struct library *lib, struct error *err);
+/* ---- elements.c; with the lock held ---------------------------------------------------------- */
+
+/* Lay the elements out for g; those that there are already stay as they are. */
+int library_lay_out(struct library *lib, const struct library_geometry *g, struct error *err);
+void library_free_elements(struct library *lib);
+
+/* Before and after an element changes; all of them. */
+void library_unindex(struct library *lib, struct library_element *e);
+void library_index(struct library *lib, struct library_element *e);
+void library_index_all(struct library *lib);
 
 /* The element at address, or NULL.  With the lock held. */
 struct library_element *library_lookup(struct library *lib, uint16_t address);
@@ -43,6 +62,19 @@ struct library_element *library_lookup_barcode(struct library *lib, const char *
 /* Put a cartridge that has a directory but no place into e.  With the lock held. */
 int library_place_new(struct library *lib, struct library_element *e, const char *barcode,
                       struct error *err);
+
+/* The same for one of the vault; and the way there. */
+int library_return(struct library *lib, struct library_element *e, const char *barcode,
+                   struct error *err);
+int library_leave(struct library *lib, struct library_element *e, const struct library_vaulted *v,
+                  struct error *err);
+
+int64_t library_now(void); /* ns since 1970 */
+
+/* Which drives are removed, from library.db. */
+int library_load_removed(struct library *lib, struct error *err);
+
+int library_check_geometry(const struct library_geometry *g, struct error *err);
 
 /* The first empty slot, or NULL.  With the lock held. */
 struct library_element *library_empty_slot(struct library *lib);

@@ -15,90 +15,6 @@
 #include "common/cleanup.h"
 #include "vtl/library/internal.h"
 
-/* ---- addresses ------------------------------------------------------------------------------- */
-
-/* The kinds of element in rising order of address, as they lie in lib->elements. */
-static const struct kind {
-    enum element_type type;
-    uint16_t first;
-} kinds[] = {
-    {ELEMENT_TRANSPORT, LIBRARY_ADDRESS_TRANSPORT},
-    {ELEMENT_IMPORT_EXPORT, LIBRARY_ADDRESS_IMPORT_EXPORT},
-    {ELEMENT_DRIVE, LIBRARY_ADDRESS_DRIVE},
-    {ELEMENT_SLOT, LIBRARY_ADDRESS_SLOT},
-};
-
-static unsigned kind_count(const struct library_geometry *g, enum element_type type)
-{
-    switch (type) {
-    case ELEMENT_IMPORT_EXPORT:
-        return g->import_export;
-    case ELEMENT_DRIVE:
-        return g->drives;
-    case ELEMENT_SLOT:
-        return g->slots;
-    default:
-        return 1;
-    }
-}
-
-struct library_element *library_lookup(struct library *lib, uint16_t address)
-{
-    unsigned index = 0;
-
-    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++) {
-        unsigned count = kind_count(&lib->geometry, kinds[k].type);
-
-        if (address >= kinds[k].first && address - kinds[k].first < (int)count)
-            return &lib->elements[index + address - kinds[k].first];
-        index += count;
-    }
-    return NULL;
-}
-
-struct library_element *library_lookup_barcode(struct library *lib, const char *barcode)
-{
-    for (unsigned i = 0; i < lib->element_count; i++) {
-        if (lib->elements[i].full && strcmp(lib->elements[i].barcode, barcode) == 0)
-            return &lib->elements[i];
-    }
-    return NULL;
-}
-
-struct library_element *library_empty_slot(struct library *lib)
-{
-    for (unsigned i = 0; i < lib->element_count; i++) {
-        if (lib->elements[i].type == ELEMENT_SLOT && !lib->elements[i].full)
-            return &lib->elements[i];
-    }
-    return NULL;
-}
-
-int library_make_elements(struct library *lib, struct error *err)
-{
-    unsigned total = 0;
-
-    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++)
-        total += kind_count(&lib->geometry, kinds[k].type);
-    lib->elements = calloc(total, sizeof(*lib->elements));
-    if (!lib->elements)
-        return error_set(err, ERR_NO_MEMORY, "There is no memory for %u elements", total);
-    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++) {
-        for (unsigned i = 0; i < kind_count(&lib->geometry, kinds[k].type); i++) {
-            struct library_element *e = &lib->elements[lib->element_count++];
-
-            e->address = (uint16_t)(kinds[k].first + i);
-            e->type = kinds[k].type;
-        }
-    }
-    return 0;
-}
-
-const struct library_geometry *library_geometry(const struct library *lib)
-{
-    return &lib->geometry;
-}
-
 /* ---- looking --------------------------------------------------------------------------------- */
 
 int library_element(struct library *lib, uint16_t address, struct library_element *out,
@@ -168,7 +84,7 @@ int library_elements(struct library *lib, unsigned type, uint16_t first, unsigne
 
 /* ---- moving ---------------------------------------------------------------------------------- */
 
-static int64_t now_ns(void)
+int64_t library_now(void)
 {
     struct timespec ts;
 
@@ -197,12 +113,33 @@ static void element_carry(struct library_element *to, const struct library_eleme
     memcpy(to->barcode, from->barcode, sizeof(to->barcode));
 }
 
-/* Store the new state of count elements and, when it is durable, put it in memory. */
+/* What has become durable, in memory. */
+static void library_remember(struct library *lib, const struct library_element *changed,
+                             unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        library_unindex(lib, library_lookup(lib, changed[i].address));
+    for (unsigned i = 0; i < count; i++) {
+        struct library_element *e = library_lookup(lib, changed[i].address);
+
+        *e = changed[i];
+        library_index(lib, e);
+    }
+}
+
+/* Store the new state of count elements and, when it is durable, put it in memory; in the same
+ * transaction, a cartridge may go to the vault or come from there. */
 static int library_apply(struct library *lib, struct library_element *changed, unsigned count,
+                         const struct library_vaulted *to_vault, const char *from_vault,
                          struct error *err)
 {
-    int64_t now = now_ns();
+    int64_t now = library_now();
     int rc = places_begin(lib->places, err);
+
+    if (rc == 0 && from_vault)
+        rc = places_vault_take(lib->places, from_vault, err);
+    if (rc == 0 && to_vault)
+        rc = places_vault_put(lib->places, to_vault, err);
 
     for (unsigned i = 0; rc == 0 && i < count; i++) {
         struct library_element *old = library_lookup(lib, changed[i].address);
@@ -223,8 +160,8 @@ static int library_apply(struct library *lib, struct library_element *changed, u
         return rc;
     }
     rc = places_commit(lib->places, err);
-    for (unsigned i = 0; rc == 0 && i < count; i++)
-        *library_lookup(lib, changed[i].address) = changed[i];
+    if (rc == 0)
+        library_remember(lib, changed, count);
     return rc;
 }
 
@@ -261,7 +198,7 @@ int library_move(struct library *lib, uint16_t from, uint16_t to, struct error *
     changed[0] = source;
     element_empty(&changed[0]);
     element_carry(&changed[1], &source);
-    return library_apply(lib, changed, 2, err);
+    return library_apply(lib, changed, 2, NULL, NULL, err);
 }
 
 int library_exchange(struct library *lib, uint16_t source, uint16_t first, uint16_t second,
@@ -281,11 +218,11 @@ int library_exchange(struct library *lib, uint16_t source, uint16_t first, uint1
     element_empty(&changed[0]);
     changed[2] = end;
     element_carry(second == source ? &changed[0] : &changed[2], &middle);
-    return library_apply(lib, changed, second == source ? 2 : 3, err);
+    return library_apply(lib, changed, second == source ? 2 : 3, NULL, NULL, err);
 }
 
-int library_place_new(struct library *lib, struct library_element *e, const char *barcode,
-                      struct error *err)
+static int library_enter(struct library *lib, struct library_element *e, const char *barcode,
+                         const char *from_vault, struct error *err)
 {
     struct library_element changed = *e;
 
@@ -293,5 +230,26 @@ int library_place_new(struct library *lib, struct library_element *e, const char
     changed.full = true;
     changed.imported = e->type == ELEMENT_IMPORT_EXPORT;
     snprintf(changed.barcode, sizeof(changed.barcode), "%s", barcode);
-    return library_apply(lib, &changed, 1, err);
+    return library_apply(lib, &changed, 1, NULL, from_vault, err);
+}
+
+int library_place_new(struct library *lib, struct library_element *e, const char *barcode,
+                      struct error *err)
+{
+    return library_enter(lib, e, barcode, NULL, err);
+}
+
+int library_return(struct library *lib, struct library_element *e, const char *barcode,
+                   struct error *err)
+{
+    return library_enter(lib, e, barcode, barcode, err);
+}
+
+int library_leave(struct library *lib, struct library_element *e, const struct library_vaulted *v,
+                  struct error *err)
+{
+    struct library_element changed = *e;
+
+    element_empty(&changed);
+    return library_apply(lib, &changed, 1, v, NULL, err);
 }

@@ -36,8 +36,8 @@ enum element_type {
 #define LIBRARY_ADDRESS_DRIVE         0x0100
 #define LIBRARY_ADDRESS_SLOT          0x0400
 
-#define LIBRARY_DRIVES_MAX        240
-#define LIBRARY_SLOTS_MAX         60000
+#define LIBRARY_DRIVES_MAX        255
+#define LIBRARY_SLOTS_MAX         64511 /* up to address FFFEh */
 #define LIBRARY_IMPORT_EXPORT_MAX 240
 
 struct library_geometry {
@@ -53,6 +53,7 @@ struct library_element {
     bool source_valid;                       /* SVALID: source is where it came from */
     uint16_t source;
     bool imported;       /* IMPEXP: an operator put it there, not the robot */
+    bool removed;        /* of a drive: it was taken out, its place is left */
     bool missing;        /* its directory was not there when it was looked for */
     uint64_t generation; /* rises with every change of this element */
     int64_t changed_ns;  /* when, ns since 1970 */
@@ -73,6 +74,7 @@ int library_open(const char *root, const struct library_geometry *geometry, stru
                  struct error *err);
 void library_close(struct library *lib);
 
+/* The counts at this moment; valid until the library is closed, but not changed with it. */
 const struct library_geometry *library_geometry(const struct library *lib);
 
 /* Fill *out with the element at address; ERR_NOT_FOUND if there is none.  O(1). */
@@ -103,6 +105,47 @@ int library_move(struct library *lib, uint16_t from, uint16_t to, struct error *
  * library_move(); ERR_STATE also if first is empty. */
 int library_exchange(struct library *lib, uint16_t source, uint16_t first, uint16_t second,
                      struct error *err);
+
+/* ---- growing and shrinking ------------------------------------------------------------------- */
+
+/* Have so many slots and import/export elements.  ERR_STATE: one that would go is full; ERR_RANGE.
+ */
+int library_resize(struct library *lib, unsigned slots, unsigned import_export, struct error *err);
+
+/* A new drive: in the place of one that was removed, else behind the last.  ERR_STATE: there are
+ * LIBRARY_DRIVES_MAX. */
+int library_drive_add(struct library *lib, unsigned *drive, struct error *err);
+/* Take a drive out.  ERR_NOT_FOUND; ERR_STATE: it holds a cartridge, or is the only one. */
+int library_drive_remove(struct library *lib, unsigned drive, struct error *err);
+bool library_drive_removed(struct library *lib, unsigned drive); /* or there never was one */
+
+/* ---- the vault: cartridges that are known, but not in the library ---------------------------- */
+
+#define LIBRARY_VAULT_PLACE_MAX 120
+
+struct library_vaulted {
+    char barcode[CARTRIDGE_BARCODE_MAX + 1];
+    char place[LIBRARY_VAULT_PLACE_MAX + 1]; /* UTF-8 as the operator gave it; no control bytes */
+    int64_t since_ns;
+};
+
+/* Take the cartridge in an element out of the library, to a place of that name.  ERR_STATE: the
+ * element is empty, or a drive; ERR_RANGE: no name. */
+int library_vault(struct library *lib, uint16_t from, const char *place, struct error *err);
+
+/* Bring one back, into `to` (0xffff: the first empty slot).  ERR_NOT_FOUND: it is not in the vault,
+ * or there is no such element; ERR_EXISTS: the element is full. */
+int library_unvault(struct library *lib, const char *barcode, uint16_t to, struct error *err);
+
+bool library_is_vaulted(struct library *lib, const char *barcode);
+
+/* All of them, by barcode; fn's non-zero return ends the walk.  fn may call anything. */
+int library_vault_list(struct library *lib, int (*fn)(void *ctx, const struct library_vaulted *v),
+                       void *ctx, struct error *err);
+
+/* Destroy a cartridge, which may not be in a drive, and all that is on it.  A crash leaves it in
+ * the library, or gone.  ERR_NOT_FOUND, ERR_STATE. */
+int library_cartridge_delete(struct library *lib, const char *barcode, struct error *err);
 
 /* ---- what the devices of the library remember ------------------------------------------------ */
 

@@ -144,7 +144,7 @@ static int check_new(struct library *lib, const char *barcode, const char *path,
     struct library_element *e;
     struct stat st;
 
-    if (library_lookup_barcode(lib, barcode) || lstat(path, &st) == 0)
+    if (library_lookup_barcode(lib, barcode) || lstat(path, &st) == 0) /* also in the vault */
         return error_set(err, ERR_EXISTS, "There is a cartridge %s already", barcode);
     return new_place(lib, to, &e, err);
 }
@@ -325,7 +325,7 @@ static void look_at(struct library *lib, const char *cartridges, const char *nam
         remove_tree(path);
     } else if (library_check_barcode(name, NULL) != 0) {
         log_warning("%s is no cartridge and is left alone", path);
-    } else if (!library_lookup_barcode(lib, name)) {
+    } else if (!library_lookup_barcode(lib, name) && !library_is_vaulted(lib, name)) {
         adopt(lib, path, name);
     }
 }
@@ -349,6 +349,42 @@ int library_adopt_strays(struct library *lib, struct error *err)
     }
     closedir(dir);
     return library_inventory(lib, 0, UINT16_MAX + 1u, &seen, &missing, err);
+}
+
+/* ---- destroying ------------------------------------------------------------------------------ */
+
+/* Its place goes first: without it the directory is a stray, taken in again at the next open. */
+static int forget_place(struct library *lib, const char *barcode, struct error *err)
+{
+    CLEANUP_UNLOCK(&lib->lock);
+    struct library_element *e = library_lookup_barcode(lib, barcode);
+    struct library_vaulted v;
+
+    if (e && e->type == ELEMENT_DRIVE)
+        return error_set(err, ERR_STATE, "Cartridge %s is in a drive; unload it first", barcode);
+    if (e)
+        return library_leave(lib, e, NULL, err);
+    if (places_vaulted(lib->places, barcode, &v, err) != 0)
+        return error_set(err, ERR_NOT_FOUND, "There is no cartridge %.40s in the library", barcode);
+    return places_vault_take(lib->places, barcode, err);
+}
+
+int library_cartridge_delete(struct library *lib, const char *barcode, struct error *err)
+{
+    CLEANUP_UNLOCK(&lib->create_lock);
+    char path[PATH_MAX], gone[PATH_MAX], name[sizeof("cartridges/" NEW_PREFIX) + 32];
+    int rc = library_cartridge_path(lib->root, barcode, path, sizeof(path), err);
+
+    if (rc != 0 || (rc = forget_place(lib, barcode, err)) != 0)
+        return rc;
+    snprintf(name, sizeof(name), "cartridges/" NEW_PREFIX "%s", barcode);
+    if ((rc = library_path(lib->root, name, gone, sizeof(gone), err)) != 0)
+        return rc;
+    remove_tree(gone);
+    if (rename(path, gone) != 0 && errno != ENOENT)
+        return error_errno(err, "%s can't be removed", path);
+    remove_tree(gone);
+    return 0;
 }
 
 /* ---- inventory ------------------------------------------------------------------------------- */

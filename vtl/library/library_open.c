@@ -26,7 +26,7 @@ int library_path(const char *root, const char *name, char *path, size_t size, st
     return 0;
 }
 
-static int library_check_geometry(const struct library_geometry *g, struct error *err)
+int library_check_geometry(const struct library_geometry *g, struct error *err)
 {
     if (g->drives > LIBRARY_DRIVES_MAX || g->slots > LIBRARY_SLOTS_MAX ||
         g->import_export > LIBRARY_IMPORT_EXPORT_MAX)
@@ -150,17 +150,16 @@ static int library_take_lock(struct library *lib, struct error *err)
 static int library_merge_geometry(struct library *lib, const struct library_geometry *wanted,
                                   struct error *err)
 {
-    struct library_geometry stored;
+    struct library_geometry stored, g;
     int rc = places_get_geometry(lib->places, &stored, err);
 
     if (rc != 0)
         return rc;
-    lib->geometry = wanted ? *wanted : stored;
-    if (lib->geometry.serial[0] == '\0')
-        memcpy(lib->geometry.serial, stored.serial, sizeof(stored.serial));
-    if ((rc = library_check_geometry(&lib->geometry, err)) != 0)
-        return rc;
-    return library_make_elements(lib, err);
+    g = wanted ? *wanted : stored;
+    if (g.serial[0] == '\0')
+        memcpy(g.serial, stored.serial, sizeof(stored.serial));
+    rc = library_check_geometry(&g, err);
+    return rc == 0 ? library_lay_out(lib, &g, err) : rc;
 }
 
 /* A row of library.db into memory; for places_load(). */
@@ -196,6 +195,7 @@ static int library_load(struct library *lib, const struct library_geometry *geom
                         struct error *err)
 {
     char path[PATH_MAX];
+    const struct library_geometry *g;
     struct library_geometry stored;
     int rc;
 
@@ -203,11 +203,14 @@ static int library_load(struct library *lib, const struct library_geometry *geom
         (rc = places_open(path, &lib->places, err)) != 0 ||
         (rc = library_merge_geometry(lib, geometry, err)) != 0 ||
         (rc = places_load(lib->places, library_load_row, lib, err)) != 0 ||
+        (rc = library_load_removed(lib, err)) != 0 ||
         (rc = places_get_geometry(lib->places, &stored, err)) != 0)
         return rc;
-    if (memcmp(&stored, &lib->geometry, offsetof(struct library_geometry, serial)) != 0 ||
-        strcmp(stored.serial, lib->geometry.serial) != 0)
-        rc = places_set_geometry(lib->places, &lib->geometry, err);
+    library_index_all(lib);
+    g = library_geometry(lib);
+    if (memcmp(&stored, g, offsetof(struct library_geometry, serial)) != 0 ||
+        strcmp(stored.serial, g->serial) != 0)
+        rc = places_set_geometry(lib->places, g, err);
     return rc == 0 ? library_adopt_strays(lib, err) : rc;
 }
 
@@ -250,7 +253,7 @@ void library_close(struct library *lib)
         close(lib->lock_fd);
     pthread_mutex_destroy(&lib->lock);
     pthread_mutex_destroy(&lib->create_lock);
-    free(lib->elements);
+    library_free_elements(lib);
     free(lib->root);
     free(lib);
 }

@@ -291,6 +291,85 @@ int places_commit(struct places *p, struct error *err)
     return rc;
 }
 
+/* ---- the vault ------------------------------------------------------------------------------- */
+
+int places_vault_put(struct places *p, const struct library_vaulted *v, struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    int rc = db_prepare(p->db, "INSERT INTO vault(barcode, place, since_ns) VALUES(?1, ?2, ?3)", &q,
+                        err);
+
+    if (rc != 0)
+        return rc;
+    db_bind_text(q, 1, v->barcode);
+    db_bind_text(q, 2, v->place);
+    db_bind_int(q, 3, v->since_ns);
+    return db_run(q, err);
+}
+
+int places_vault_take(struct places *p, const char *barcode, struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    int rc = db_prepare(p->db, "DELETE FROM vault WHERE barcode = ?1", &q, err);
+
+    if (rc != 0)
+        return rc;
+    db_bind_text(q, 1, barcode);
+    return db_run(q, err);
+}
+
+static int vault_row(struct db_query *q, struct library_vaulted *v, struct error *err)
+{
+    int rc;
+
+    if ((rc = db_column_string(q, 0, v->barcode, sizeof(v->barcode), err)) != 0 ||
+        (rc = db_column_string(q, 1, v->place, sizeof(v->place), err)) != 0)
+        return rc;
+    v->since_ns = db_column_int(q, 2);
+    return 0;
+}
+
+int places_vaulted(struct places *p, const char *barcode, struct library_vaulted *out,
+                   struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    bool row;
+    int rc =
+        db_prepare(p->db, "SELECT barcode, place, since_ns FROM vault WHERE barcode = ?1", &q, err);
+
+    if (rc != 0)
+        return rc;
+    db_bind_text(q, 1, barcode);
+    if ((rc = db_step(q, &row, err)) != 0)
+        return rc;
+    if (!row)
+        return error_set(err, ERR_NOT_FOUND, "There is no cartridge %.40s in the vault", barcode);
+    return vault_row(q, out, err);
+}
+
+int places_walk_vault(struct places *p,
+                      int (*fn)(void *ctx, const struct library_vaulted *v, struct error *err),
+                      void *ctx, struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    int rc =
+        db_prepare(p->db, "SELECT barcode, place, since_ns FROM vault ORDER BY barcode", &q, err);
+
+    while (rc == 0) {
+        struct library_vaulted v;
+        bool row;
+
+        rc = db_step(q, &row, err);
+        if (rc == 0 && !row)
+            return 0;
+        if (rc == 0)
+            rc = vault_row(q, &v, err);
+        if (rc == 0)
+            rc = fn(ctx, &v, err);
+    }
+    return rc;
+}
+
 /* ---- named values ---------------------------------------------------------------------------- */
 
 int places_set_value(struct places *p, const char *name, const void *bytes, size_t len,

@@ -50,6 +50,15 @@ int places_touch(struct places *p, const struct library_element *e,
 int places_commit(struct places *p, struct error *err); /* rolls back if it fails */
 void places_rollback(struct places *p);
 
+/* The vault.  ERR_NOT_FOUND: the barcode is not in it. */
+int places_vault_put(struct places *p, const struct library_vaulted *v, struct error *err);
+int places_vault_take(struct places *p, const char *barcode, struct error *err);
+int places_vaulted(struct places *p, const char *barcode, struct library_vaulted *out,
+                   struct error *err);
+int places_walk_vault(struct places *p,
+                      int (*fn)(void *ctx, const struct library_vaulted *v, struct error *err),
+                      void *ctx, struct error *err);
+
 /* The contract is that of library_value_set() and library_value_get(). */
 int places_set_value(struct places *p, const char *name, const void *bytes, size_t len,
                      struct error *err);

@@ -72,6 +72,7 @@ struct element_report {
     struct reply *r;
     enum element_type type; /* of the open page, 0: none */
     uint64_t page;          /* offset of the open page */
+    size_t designator;      /* room for one in the descriptor of a drive */
     unsigned elements;
     uint16_t first;
     uint64_t whole; /* length up to which descriptors are handed over whole */

@@ -10,11 +10,9 @@
 
 struct scsi_lu *changer_drive_at(struct scsi_target *target, uint16_t address)
 {
-    unsigned number = (unsigned)(address - LIBRARY_ADDRESS_DRIVE);
-
-    if (address < LIBRARY_ADDRESS_DRIVE || number >= library_geometry(target->library)->drives)
-        return NULL;
-    return &target->lus[number + 1];
+    return address < LIBRARY_ADDRESS_DRIVE
+               ? NULL
+               : target_drive(target, (unsigned)(address - LIBRARY_ADDRESS_DRIVE));
 }
 
 /* ---- one job --------------------------------------------------------------------------------- */
@@ -77,6 +75,10 @@ static int check_ends(struct robot_job *job, uint16_t from, uint16_t to,
         return rc;
     if (destination->type == ELEMENT_TRANSPORT)
         return error_set(err, ERR_NOT_FOUND, "The robot's hand keeps no cartridge");
+    if (destination->removed) {
+        job->failure = (struct scsi_failure){KEY_ILLEGAL_REQUEST, ASC_DRIVE_REMOVED, NULL};
+        return error_set(err, ERR_STATE, "There is no drive in element %u any more", to);
+    }
     if (!source.full)
         return error_set(err, ERR_STATE, "Element %u is empty", from);
     return 0;
@@ -87,8 +89,7 @@ static int check_layer(struct robot_job *job, uint16_t from, uint16_t to, struct
 {
     const struct scsi_layer *layer = job->target->layer;
 
-    if (!layer || !layer->move ||
-        !layer->move(job->target->layer_ctx, from, to, job->task, &job->failure))
+    if (!layer || !layer->move || !layer->move(layer->ctx, from, to, job->task, &job->failure))
         return 0;
     return error_set(err, ERR_IO,
                      "The robot could not carry the cartridge from element %u to %u%s%s", from, to,
@@ -289,9 +290,11 @@ uint16_t changer_exception(struct scsi_lu *lu, const struct library_element *e)
 {
     const struct scsi_layer *layer = lu->target->layer;
 
+    if (e->removed)
+        return ASC_DRIVE_REMOVED;
     if (e->missing)
         return ASC_CARTRIDGE_DAMAGED;
-    return layer && layer->element ? layer->element(lu->target->layer_ctx, e) : 0;
+    return layer && layer->element ? layer->element(layer->ctx, e) : 0;
 }
 
 /* ---- the operator ---------------------------------------------------------------------------- */

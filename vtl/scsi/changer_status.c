@@ -23,11 +23,28 @@ enum {
 
 enum { MEDIUM_DATA = 1, MEDIUM_CLEANING = 2, MEDIUM_WORM = 4 }; /* SMC-3, MEDIUM TYPE */
 
-static size_t designator_length(const struct element_report *w, enum element_type type)
+static enum personality_dvcid designator_kind(const struct element_report *w)
 {
-    return w->dvcid && type == ELEMENT_DRIVE && w->lu->target->lu_count > 1
-               ? 24u + strlen(w->lu->target->lus[1].serial)
-               : 0;
+    return w->dvcid ? w->lu->personality->dvcid : DVCID_NONE;
+}
+
+static size_t designator_of(const struct element_report *w, const struct scsi_lu *drive)
+{
+    return strlen(drive->serial) + (designator_kind(w) == DVCID_T10 ? 24 : 0);
+}
+
+/* The descriptors of a page have one length: that of the longest designator. */
+static size_t designator_room(const struct element_report *w)
+{
+    const struct scsi_target *target = w->lu->target;
+    size_t room = 0;
+
+    for (unsigned i = 1; designator_kind(w) != DVCID_NONE && i < target->lu_count; i++) {
+        if (target->lus[i].present && target->lus[i].drive &&
+            designator_of(w, &target->lus[i]) > room)
+            room = designator_of(w, &target->lus[i]);
+    }
+    return room;
 }
 
 /* The robot can't take from a drive whose host prevents it, nor reach an element that is open. */
@@ -35,8 +52,8 @@ static bool accessible(struct scsi_lu *lu, const struct library_element *e)
 {
     struct scsi_lu *drive = changer_drive_at(lu->target, e->address);
 
-    if (e->type == ELEMENT_TRANSPORT)
-        return false; /* the bit is reserved there */
+    if (e->type == ELEMENT_TRANSPORT || e->removed)
+        return false; /* of the hand the bit is reserved */
     if (e->type == ELEMENT_IMPORT_EXPORT)
         return !changer_is_open(lu, e->address);
     return !drive || !lu_prevented(drive);
@@ -74,14 +91,31 @@ static unsigned medium_type(const struct library_element *e)
 static void put_designator(const struct element_report *w, const struct library_element *e)
 {
     struct scsi_lu *drive = changer_drive_at(w->lu->target, e->address);
-    size_t len = drive ? designator_length(w, e->type) : 0;
+    size_t room = e->type == ELEMENT_DRIVE ? w->designator : 0, len = 0;
 
-    reply_u8(w->r, len ? 2 : 0); /* ASCII */
-    reply_u8(w->r, len ? 1 : 0); /* T10 vendor id, as in VPD page 83h */
+    if (drive && room > 0)
+        len = designator_of(w, drive);
+    reply_u8(w->r, len ? 2 : 0);                                    /* ASCII */
+    reply_u8(w->r, len && designator_kind(w) == DVCID_T10 ? 1 : 0); /* T10 as in VPD page 83h */
     reply_u8(w->r, 0);
     reply_u8(w->r, (unsigned)len);
-    if (len)
+    if (len && designator_kind(w) == DVCID_T10)
         reply_t10_designator(w->r, drive);
+    else if (len)
+        reply_text(w->r, drive->serial, len);
+    reply_zero(w->r, room - len);
+}
+
+/* The label as the model reads it: some leave out what is behind the sixth character. */
+static void put_volume_tag(const struct element_report *w, const struct library_element *e,
+                           bool readable)
+{
+    unsigned max = w->lu->personality->barcode_length;
+    char tag[CARTRIDGE_BARCODE_MAX + 1];
+
+    snprintf(tag, sizeof(tag), "%.*s", max ? (int)max : CARTRIDGE_BARCODE_MAX, e->barcode);
+    reply_text(w->r, tag, readable ? 32u : 0);
+    reply_zero(w->r, readable ? 4u : VOLUME_TAG_LENGTH);
 }
 
 static void put_descriptor(struct element_report *w, const struct library_element *e)
@@ -98,10 +132,8 @@ static void put_descriptor(struct element_report *w, const struct library_elemen
     reply_u8(r, 0);
     reply_u8(r, (e->source_valid ? SVALID : 0u) | medium_type(e));
     reply_be16(r, e->source_valid ? e->source : 0);
-    if (w->voltag) {
-        reply_text(r, e->barcode, tag ? 32u : 0);
-        reply_zero(r, tag ? 4u : VOLUME_TAG_LENGTH);
-    }
+    if (w->voltag)
+        put_volume_tag(w, e, tag);
     put_designator(w, e);
     if (r->len <= w->allocation) {
         w->whole = r->len;
@@ -117,7 +149,8 @@ static void close_page(struct element_report *w)
 
 static void open_page(struct element_report *w, enum element_type type)
 {
-    size_t length = 16 + (w->voltag ? (size_t)VOLUME_TAG_LENGTH : 0) + designator_length(w, type);
+    size_t length = 16 + (w->voltag ? (size_t)VOLUME_TAG_LENGTH : 0) +
+                    (type == ELEMENT_DRIVE ? w->designator : 0);
 
     close_page(w);
     w->type = type;
@@ -155,6 +188,7 @@ void changer_report(struct element_report *w, struct scsi_task *task)
 
     w->r = &r;
     w->whole = 8;
+    w->designator = designator_room(w);
     reply_zero(&r, 4);
     reply_u8(&r, w->action);
     reply_zero(&r, 3);

@@ -208,6 +208,16 @@ int drive_create(struct scsi_lu *lu, struct error *err)
     return 0;
 }
 
+void drive_forget_all(struct scsi_lu *lu)
+{
+    struct drive *d = lu->drive;
+
+    d->generation = UINT64_MAX;
+    d->deferred_pending = false;
+    d->writer = d->deferred_for = NULL;
+    memset(&d->counters, 0, sizeof(d->counters));
+}
+
 void drive_destroy(struct scsi_lu *lu)
 {
     if (!lu->drive)
@@ -224,11 +234,10 @@ void drive_destroy(struct scsi_lu *lu)
 int scsi_target_drive_state(struct scsi_target *target, unsigned drive,
                             struct scsi_drive_state *out, struct error *err)
 {
-    struct scsi_lu *lu;
+    struct scsi_lu *lu = target_drive(target, drive);
 
-    if (drive >= library_geometry(target->library)->drives)
+    if (!lu)
         return error_set(err, ERR_NOT_FOUND, "There is no drive %u", drive);
-    lu = &target->lus[drive + 1];
     if (pthread_mutex_trylock(&lu->device) == 0) { /* else a command runs: as of the last one */
         drive_refresh(lu);
         pthread_mutex_lock(&lu->lock);

@@ -65,6 +65,9 @@ void drive_destroy(struct scsi_lu *lu);
 
 /* All below with lu->device held. */
 
+/* As after power on: nothing is known of hosts and cartridges. */
+void drive_forget_all(struct scsi_lu *lu);
+
 void drive_refresh(struct scsi_lu *lu);
 
 /* Make what is buffered durable.  False: blocks were lost, *s says what the host must be told. */

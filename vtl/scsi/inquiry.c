@@ -95,24 +95,33 @@ void inquiry_no_lu(struct scsi_lu *lu, struct scsi_task *task)
 
 /* ---- REPORT LUNS ----------------------------------------------------------------------------- */
 
+/* Peripheral device addressing up to 255, flat space addressing beyond (SAM-6 4.7.7.2, 4.7.7.3). */
+static void put_luns(struct scsi_target *target, struct reply *r)
+{
+    for (unsigned i = 0; i < target->lu_count; i++) {
+        if (!target->lus[i].present)
+            continue;
+        reply_be16(r, i < 256 ? i : 0x4000 | i);
+        reply_zero(r, 6);
+    }
+}
+
 void report_luns_any(struct scsi_target *target, struct scsi_lu *lu, struct scsi_task *task)
 {
     uint32_t allocation = get_be32(task->cdb + 6);
     struct reply r = task_reply(task, allocation);
-    unsigned count;
 
     if (task->cdb[2] > 2) { /* 10h..12h: administrative and subsidiary units: we have none */
         task_bad_cdb(lu, task, 2, 7);
         return;
     }
-    count = task->cdb[2] == 1 ? 0 : target->lu_count; /* 1: well-known units only */
-    reply_be32(&r, count * 8);
     reply_be32(&r, 0);
-    for (unsigned i = 0; i < count; i++) {
-        reply_be16(&r, i); /* peripheral device addressing: LUN < 256 */
-        reply_zero(&r, 6);
-    }
+    reply_be32(&r, 0);
+    if (task->cdb[2] != 1) /* 1: well-known units only */
+        put_luns(target, &r);
+    reply_patch(&r, 0, r.len - 8, 4);
     task_replied(task, &r, allocation);
+    attention_withdraw(task->nexus, ASC_REPORTED_LUNS_CHANGED); /* SPC-5 6.33 */
 }
 
 void cmd_report_luns(struct scsi_lu *lu, struct scsi_task *task)

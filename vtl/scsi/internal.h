@@ -28,6 +28,7 @@
 #include "vtl/scsi/sense.h"
 
 #define NEXUS_ATTENTIONS_MAX 8
+#define TARGET_LUNS          (1 + LIBRARY_DRIVES_MAX + 1) /* changer, drives, test disk */
 #define LU_QUEUE_MAX         4096
 #define SERIAL_MAX           PERSONALITY_SERIAL_MAX
 #define ECHO_MAX             4096
@@ -171,7 +172,8 @@ struct lu_exception {
  *                +---------------> done(TASK ABORTED)   never ran
  */
 struct scsi_lu {
-    struct scsi_target *target;
+    struct scsi_target *target; /* NULL: there never was such a unit */
+    _Atomic bool present;       /* it has a LUN now; without, it stays for who has seen it */
     unsigned lun;
     const struct lu_kind *kind;
     const struct personality *personality; /* what it says it is; of the target's models */
@@ -211,7 +213,7 @@ struct scsi_lu {
     enum chores chores;
     struct scsi_drive_state state; /* published by drives */
     pthread_t thread;
-    bool started;
+    bool started; /* the thread: at the first command that needs it */
 };
 
 struct scsi_target {
@@ -219,12 +221,12 @@ struct scsi_target {
     struct scsi_models models;        /* every entry is set */
     struct personality_set *defaults; /* owned: where those come from that its creator left open */
     uint64_t port_naa;
-    struct scsi_lu *lus;
-    unsigned lu_count;
+    struct scsi_lu *lus;       /* TARGET_LUNS of them; what is not used costs no memory */
+    _Atomic unsigned lu_count; /* LUNs below it may be present */
+    pthread_mutex_t topology;  /* one drive comes or goes at a time; outside of all others */
     pthread_mutex_t lock;
     struct scsi_nexus *nexuses;
-    const struct scsi_layer *layer; /* in front of the devices; NULL: none */
-    void *layer_ctx;
+    const struct scsi_layer *_Atomic layer; /* in front of the devices; NULL: none */
 };
 
 /* What a logical unit holds for one nexus. */
@@ -245,7 +247,6 @@ struct scsi_nexus {
 
 /* ---- lu.c ------------------------------------------------------------------------------------ */
 
-int lu_start(struct scsi_lu *lu, struct error *err);
 void lu_stop(struct scsi_lu *lu);
 void lu_submit(struct scsi_lu *lu, struct scsi_task *task);
 
@@ -262,6 +263,9 @@ bool lu_aborted(struct scsi_lu *lu, const struct scsi_task *task);
 
 /* The unit of a LUN as on the wire (SAM-6 4.7), or NULL. */
 struct scsi_lu *target_lu(struct scsi_target *target, const uint8_t lun[8]);
+
+/* Drive n, or NULL. */
+struct scsi_lu *target_drive(struct scsi_target *target, unsigned drive);
 
 /* ---- dispatch.c ------------------------------------------------------------------------------ */
 
@@ -286,6 +290,12 @@ bool task_list(struct scsi_lu *lu, struct scsi_task *task, size_t want);
 /* A unit attention for every nexus but `except` (may be NULL). */
 void attention_raise(struct scsi_lu *lu, uint16_t code, const struct scsi_nexus *except);
 bool attention_take(struct scsi_lu *lu, struct scsi_nexus *nexus, bool resets_only, uint16_t *code);
+/* On every unit of the target, for every nexus. */
+void attention_raise_all(struct scsi_target *target, uint16_t code);
+/* The nexus knows of it already: none of its units has to say so any more. */
+void attention_withdraw(struct scsi_nexus *nexus, uint16_t code);
+/* A unit appears: every nexus finds it as after power on. */
+void nexus_meet(struct scsi_lu *lu);
 /* One for this nexus; with target->lock held. */
 void attention_give(struct scsi_lu *lu, struct scsi_nexus *nexus, uint16_t code);
 bool lu_prevented(struct scsi_lu *lu);

@@ -27,6 +27,16 @@ static void finish(struct scsi_task *task, uint8_t status)
     task->done(task);
 }
 
+static void *lu_main(void *arg);
+
+/* A drive that nobody uses costs no thread.  With the unit's lock held; false: there is no more. */
+static bool lu_thread(struct scsi_lu *lu)
+{
+    if (!lu->started)
+        lu->started = pthread_create(&lu->thread, NULL, lu_main, lu) == 0;
+    return lu->started;
+}
+
 void lu_submit(struct scsi_lu *lu, struct scsi_task *task)
 {
     uint8_t refused = SCSI_GOOD;
@@ -36,6 +46,8 @@ void lu_submit(struct scsi_lu *lu, struct scsi_task *task)
         refused = SCSI_TASK_ABORTED;
     else if (lu->queued >= LU_QUEUE_MAX)
         refused = SCSI_TASK_SET_FULL;
+    else if (!lu_thread(lu))
+        refused = SCSI_BUSY;
     if (refused == SCSI_GOOD) {
         *lu->tail = task;
         lu->tail = &task->next;
@@ -118,12 +130,15 @@ bool lu_run_here(struct scsi_lu *lu, struct scsi_task *task)
     const struct opcode *op = opcode_find(lu, task->cdb);
     bool woken;
 
+    if (lu->target->layer) /* it may take its time */
+        return false;
     if (!op || !(op->flags & OP_QUICK) || !lu_begin_here(lu, task))
         return false;
     woken = lu->chores != CHORES_NONE; /* the unit's thread: it looks again every second */
     lu_run(lu, task);
     pthread_mutex_lock(&lu->lock);
-    if (lu->head || lu->chores == CHORES_NOW || (lu->chores == CHORES_LATER && !woken))
+    if ((lu->head || lu->chores == CHORES_NOW || (lu->chores == CHORES_LATER && !woken)) &&
+        lu_thread(lu)) /* without one, what is buffered waits for the next command that syncs */
         pthread_cond_signal(&lu->wake);
     pthread_mutex_unlock(&lu->lock);
     return true;
@@ -211,15 +226,6 @@ static void *lu_main(void *arg)
         lu_run(lu, task);
     }
     return NULL;
-}
-
-int lu_start(struct scsi_lu *lu, struct error *err)
-{
-    if (pthread_create(&lu->thread, NULL, lu_main, lu) != 0)
-        return error_set(err, ERR_NO_MEMORY, "The thread of logical unit %u can't be started",
-                         lu->lun);
-    lu->started = true;
-    return 0;
 }
 
 static bool is_any(const struct scsi_task *task, const void *ctx)

@@ -43,6 +43,43 @@ void attention_raise(struct scsi_lu *lu, uint16_t code, const struct scsi_nexus 
     }
 }
 
+void attention_raise_all(struct scsi_target *target, uint16_t code)
+{
+    for (unsigned i = 0; i < target->lu_count; i++) {
+        if (target->lus[i].present)
+            attention_raise(&target->lus[i], code, NULL);
+    }
+}
+
+static void attention_drop(struct nexus_lu *n, unsigned at)
+{
+    n->attentions--;
+    memmove(n->attention + at, n->attention + at + 1,
+            (n->attentions - at) * sizeof(n->attention[0]));
+}
+
+void attention_withdraw(struct scsi_nexus *nexus, uint16_t code)
+{
+    CLEANUP_UNLOCK(&nexus->target->lock);
+
+    for (unsigned lun = 0; lun < nexus->target->lu_count; lun++) {
+        for (unsigned i = 0; i < nexus->lu[lun].attentions; i++) {
+            if (nexus->lu[lun].attention[i] == code)
+                attention_drop(&nexus->lu[lun], i);
+        }
+    }
+}
+
+void nexus_meet(struct scsi_lu *lu)
+{
+    CLEANUP_UNLOCK(&lu->target->lock);
+
+    for (struct scsi_nexus *n = lu->target->nexuses; n; n = n->next) {
+        memset(&n->lu[lu->lun], 0, sizeof(n->lu[0]));
+        attention_add(&n->lu[lu->lun], ASC_POWER_ON);
+    }
+}
+
 bool attention_take(struct scsi_lu *lu, struct scsi_nexus *nexus, bool resets_only, uint16_t *code)
 {
     CLEANUP_UNLOCK(&lu->target->lock);
@@ -51,8 +88,7 @@ bool attention_take(struct scsi_lu *lu, struct scsi_nexus *nexus, bool resets_on
     if (n->attentions == 0 || (resets_only && !is_reset(n->attention[0])))
         return false;
     *code = n->attention[0];
-    n->attentions--;
-    memmove(n->attention, n->attention + 1, n->attentions * sizeof(n->attention[0]));
+    attention_drop(n, 0);
     return true;
 }
 
@@ -84,7 +120,7 @@ void nexus_reset(struct scsi_lu *lu)
 int scsi_nexus_create(struct scsi_target *target, const char *name, struct scsi_nexus **out,
                       struct error *err)
 {
-    struct scsi_nexus *n = calloc(1, sizeof(*n) + target->lu_count * sizeof(n->lu[0]));
+    struct scsi_nexus *n = calloc(1, sizeof(*n) + TARGET_LUNS * sizeof(n->lu[0]));
 
     if (!n || !(n->name = strdup(name))) {
         free(n);
@@ -92,7 +128,7 @@ int scsi_nexus_create(struct scsi_target *target, const char *name, struct scsi_
     }
     n->target = target;
     CLEANUP_UNLOCK(&target->lock);
-    for (unsigned i = 0; i < target->lu_count; i++) {
+    for (unsigned i = 0; i < TARGET_LUNS; i++) { /* also for drives that are yet to come */
         attention_add(&n->lu[i], ASC_POWER_ON);
         n->lu[i].alerts = target->lus[i].alerts;
     }
@@ -114,11 +150,15 @@ void scsi_nexus_destroy(struct scsi_nexus *nexus)
     if (!nexus)
         return;
     target = nexus->target;
-    for (unsigned i = 0; i < target->lu_count; i++)
-        lu_abort(&target->lus[i], is_of_nexus, nexus);
+    for (unsigned i = 0; i < target->lu_count; i++) {
+        if (target->lus[i].target)
+            lu_abort(&target->lus[i], is_of_nexus, nexus);
+    }
     for (unsigned i = 0; i < target->lu_count; i++) {
         struct scsi_lu *lu = &target->lus[i];
 
+        if (!lu->target)
+            continue;
         pthread_mutex_lock(&lu->device);
         if (lu->echo_owner == nexus)
             lu->echo_owner = NULL;

@@ -163,6 +163,25 @@ int scsi_target_drive_state(struct scsi_target *target, unsigned drive,
  * hosts expect.  The changer's MOVE MEDIUM goes the same way. */
 int scsi_target_move(struct scsi_target *target, uint16_t from, uint16_t to, struct error *err);
 
+/* A new drive in the lowest place that is free; *drive is its number.  Hosts are told that there
+ * are other logical units (3Fh/0Eh); their sessions go on.  ERR_STATE: there is no room, or a test
+ * disk has the LUN. */
+int scsi_target_drive_add(struct scsi_target *target, unsigned *drive, struct error *err);
+
+/* Take a drive out: its commands end with TASK ABORTED, its LUN is gone.  The last drive takes its
+ * element with it; the element of another stays, without a drive (3Bh/1Ah).  ERR_NOT_FOUND;
+ * ERR_STATE: a cartridge is in it. */
+int scsi_target_drive_remove(struct scsi_target *target, unsigned drive, struct error *err);
+
+/* What the eject button of a drive does: unload.  ERR_BUSY: a host prevents it. */
+int scsi_target_drive_eject(struct scsi_target *target, unsigned drive, struct error *err);
+
+/* Whether a host prevents the removal of cartridges through the import/export elements. */
+bool scsi_target_prevented(struct scsi_target *target);
+
+/* The library has more or fewer elements now (2Ah/01h: the page that says so has changed). */
+void scsi_target_elements_changed(struct scsi_target *target);
+
 /* A cartridge was made in an element from outside (28h/01h or 28h/00h to the changer's nexuses). */
 void scsi_target_inventory_changed(struct scsi_target *target);
 
@@ -179,6 +198,7 @@ struct scsi_failure {
  * it.  Members may be NULL.  They are called on the threads of the logical units, several at a
  * time. */
 struct scsi_layer {
+    void *ctx;
     /* Before a command of a LUN that exists runs; may wait, as long as !scsi_task_aborted().  True:
      * it does not run, *failure is its answer. */
     bool (*command)(void *ctx, unsigned lun, const struct scsi_task *task,
@@ -190,8 +210,9 @@ struct scsi_layer {
     uint16_t (*element)(void *ctx, const struct library_element *e);
 };
 
-/* layer and ctx must outlive the target; NULL: none.  Before the first nexus. */
-void scsi_target_set_layer(struct scsi_target *target, const struct scsi_layer *layer, void *ctx);
+/* layer must outlive the target; NULL: none.  At any time: commands under way may still see the
+ * layer that was there before. */
+void scsi_target_set_layer(struct scsi_target *target, const struct scsi_layer *layer);
 
 /* Whether somebody waits for the task to end (aborted, reset). */
 bool scsi_task_aborted(const struct scsi_task *task);

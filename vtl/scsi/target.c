@@ -55,6 +55,14 @@ static void lu_init(struct scsi_target *target, unsigned lun, const struct lu_ki
     log_load(lu);
 }
 
+/* A unit that is complete gets its LUN. */
+static void lu_appear(struct scsi_lu *lu)
+{
+    if (lu->target->lu_count <= lu->lun)
+        lu->target->lu_count = lu->lun + 1;
+    lu->present = true;
+}
+
 static void lu_free(struct scsi_lu *lu)
 {
     if (!lu->target)
@@ -107,19 +115,22 @@ int scsi_target_create(struct library *lib, const struct scsi_models *models,
     struct scsi_target *target = calloc(1, sizeof(*target));
     int rc;
 
-    if (!target || !(target->lus = calloc(count + 1, sizeof(*target->lus)))) {
+    if (!target || !(target->lus = calloc(TARGET_LUNS, sizeof(*target->lus)))) {
         free(target);
         return error_set(err, ERR_NO_MEMORY, "There is no memory for %u logical units", count);
     }
     target->library = lib;
-    target->lu_count = count;
     target->port_naa = naa_of("port", library_geometry(lib)->serial);
+    pthread_mutex_init(&target->topology, NULL);
     pthread_mutex_init(&target->lock, NULL);
     rc = target_models(target, models, err);
-    for (unsigned i = 0; rc == 0 && i < count; i++)
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        if (i > 0 && library_drive_removed(lib, i - 1))
+            continue;
         rc = lu_create(target, i, err);
-    for (unsigned i = 0; rc == 0 && i < count; i++)
-        rc = lu_start(&target->lus[i], err);
+        if (rc == 0)
+            lu_appear(&target->lus[i]);
+    }
     if (rc != 0) {
         scsi_target_destroy(target);
         return rc;
@@ -130,19 +141,20 @@ int scsi_target_create(struct library *lib, const struct scsi_models *models,
 
 int scsi_target_add_disk(struct scsi_target *target, unsigned mib, struct error *err)
 {
-    struct scsi_lu *lu = &target->lus[target->lu_count];
+    unsigned lun = 1 + library_geometry(target->library)->drives;
+    struct scsi_lu *lu = &target->lus[lun];
     int rc;
 
     assert(mib >= 1 && mib <= SCSI_DISK_MIB_MAX);
     assert(!target->nexuses && !lu->target);
-    lu_init(target, target->lu_count, &disk_kind, &disk_personality);
+    lu_init(target, lun, &disk_kind, &disk_personality);
     rc = disk_create(lu, mib, err);
-    if (rc == 0)
-        rc = lu_start(lu, err);
-    if (rc == 0)
-        target->lu_count++;
-    else
+    if (rc == 0) {
+        lu_appear(lu);
+    } else {
         lu_free(lu);
+        lu->target = NULL;
+    }
     return rc;
 }
 
@@ -150,22 +162,22 @@ void scsi_target_destroy(struct scsi_target *target)
 {
     if (!target)
         return;
-    for (unsigned i = 0; i < target->lu_count; i++) {
+    for (unsigned i = 0; i < TARGET_LUNS; i++) {
         if (target->lus[i].target)
             lu_stop(&target->lus[i]);
     }
-    for (unsigned i = 0; i < target->lu_count; i++)
+    for (unsigned i = 0; i < TARGET_LUNS; i++)
         lu_free(&target->lus[i]);
     pthread_mutex_destroy(&target->lock);
+    pthread_mutex_destroy(&target->topology);
     personality_set_free(target->defaults);
     free(target->lus);
     free(target);
 }
 
-void scsi_target_set_layer(struct scsi_target *target, const struct scsi_layer *layer, void *ctx)
+void scsi_target_set_layer(struct scsi_target *target, const struct scsi_layer *layer)
 {
     target->layer = layer;
-    target->layer_ctx = ctx;
 }
 
 bool scsi_task_aborted(const struct scsi_task *task)
@@ -178,6 +190,136 @@ bool scsi_task_aborted(const struct scsi_task *task)
 unsigned scsi_target_lun_count(const struct scsi_target *target)
 {
     return target->lu_count;
+}
+
+struct scsi_lu *target_drive(struct scsi_target *target, unsigned drive)
+{
+    struct scsi_lu *lu = drive < LIBRARY_DRIVES_MAX ? &target->lus[drive + 1] : NULL;
+
+    return lu && lu->present && lu->drive ? lu : NULL;
+}
+
+/* ---- drives that come and go ------------------------------------------------------------------
+ */
+
+/* Bring the unit of a drive up; it may have been there before. */
+static int drive_appear(struct scsi_lu *lu, struct scsi_target *target, unsigned lun,
+                        struct error *err)
+{
+    int rc = 0;
+
+    if (!lu->target) {
+        rc = lu_create(target, lun, err);
+    } else {
+        pthread_mutex_lock(&lu->device);
+        mode_reset(lu);
+        drive_forget_all(lu);
+        pthread_mutex_unlock(&lu->device);
+        pthread_mutex_lock(&lu->lock);
+        lu->stop = false;
+        pthread_mutex_unlock(&lu->lock);
+    }
+    if (rc != 0)
+        return rc;
+    nexus_meet(lu);
+    lu_appear(lu);
+    return 0;
+}
+
+int scsi_target_drive_add(struct scsi_target *target, unsigned *drive, struct error *err)
+{
+    CLEANUP_UNLOCK(&target->topology);
+    unsigned disk = 1 + library_geometry(target->library)->drives;
+    struct error ignored;
+    int rc;
+
+    if (disk < TARGET_LUNS && target->lus[disk].disk)
+        return error_set(err, ERR_STATE,
+                         "LUN %u is the test disk; take it out of the configuration first", disk);
+    rc = library_drive_add(target->library, drive, err);
+    if (rc != 0)
+        return rc;
+    rc = drive_appear(&target->lus[*drive + 1], target, *drive + 1, err);
+    if (rc != 0) {
+        library_drive_remove(target->library, *drive, &ignored);
+        return rc;
+    }
+    attention_raise_all(target, ASC_REPORTED_LUNS_CHANGED);
+    return 0;
+}
+
+/* Nobody finds it any more; what was under way ends; what a host had on it is gone. */
+static void drive_vanish(struct scsi_lu *lu)
+{
+    lu->present = false;
+    lu_stop(lu);
+    pthread_mutex_lock(&lu->device);
+    drive_unload(lu, MEDIUM_EJECTED);
+    pthread_mutex_unlock(&lu->device);
+    pthread_mutex_lock(&lu->target->lock);
+    lu->reserved_by = NULL;
+    registrations_free(&lu->persistent);
+    for (struct scsi_nexus *n = lu->target->nexuses; n; n = n->next)
+        n->lu[lu->lun].prevents = false;
+    pthread_mutex_unlock(&lu->target->lock);
+}
+
+int scsi_target_drive_remove(struct scsi_target *target, unsigned drive, struct error *err)
+{
+    CLEANUP_UNLOCK(&target->topology);
+    struct scsi_lu *changer = &target->lus[0], *lu = target_drive(target, drive);
+    int rc;
+
+    if (!lu)
+        return error_set(err, ERR_NOT_FOUND, "There is no drive %u", drive);
+    pthread_mutex_lock(&changer->device); /* the robot brings nothing meanwhile */
+    rc = library_drive_remove(target->library, drive, err);
+    if (rc == 0)
+        drive_vanish(lu);
+    pthread_mutex_unlock(&changer->device);
+    if (rc == 0)
+        attention_raise_all(target, ASC_REPORTED_LUNS_CHANGED);
+    return rc;
+}
+
+int scsi_target_drive_eject(struct scsi_target *target, unsigned drive, struct error *err)
+{
+    CLEANUP_UNLOCK(&target->topology);
+    struct scsi_lu *lu = target_drive(target, drive);
+    int rc = 0;
+
+    if (!lu)
+        return error_set(err, ERR_NOT_FOUND, "There is no drive %u", drive);
+    pthread_mutex_lock(&lu->device);
+    drive_refresh(lu);
+    if (lu->drive->medium == MEDIUM_NONE)
+        rc = error_set(err, ERR_STATE, "There is no cartridge in drive %u", drive);
+    else if (lu_prevented(lu))
+        rc = error_set(err, ERR_BUSY, "A host prevents the removal of cartridge %s from drive %u",
+                       lu->drive->barcode, drive);
+    else if (!drive_unload(lu, MEDIUM_EJECTED))
+        rc = error_set(err, ERR_IO, "Drive %u could not bring all written blocks to cartridge %s",
+                       drive, lu->drive->barcode);
+    pthread_mutex_lock(&lu->lock);
+    lu->kind->publish(lu);
+    pthread_mutex_unlock(&lu->lock);
+    pthread_mutex_unlock(&lu->device);
+    return rc;
+}
+
+bool scsi_target_prevented(struct scsi_target *target)
+{
+    return lu_prevented(&target->lus[0]);
+}
+
+void scsi_target_elements_changed(struct scsi_target *target)
+{
+    struct scsi_lu *lu = &target->lus[0];
+
+    pthread_mutex_lock(&lu->device);
+    lu->changer->import_export_seen = changer_import_export(target);
+    pthread_mutex_unlock(&lu->device);
+    attention_raise(lu, ASC_MODE_CHANGED, NULL);
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -196,7 +338,7 @@ struct scsi_lu *target_lu(struct scsi_target *target, const uint8_t lun[8])
         number = (lun[0] & 0x3fu) << 8 | lun[1];
     else
         return NULL;
-    return number < target->lu_count ? &target->lus[number] : NULL;
+    return number < TARGET_LUNS && target->lus[number].present ? &target->lus[number] : NULL;
 }
 
 static struct scsi_lu *task_prepare(struct scsi_target *target, struct scsi_task *task)
@@ -271,8 +413,10 @@ enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_
     struct scsi_lu *lu;
 
     if (function == SCSI_TMF_TARGET_RESET) {
-        for (unsigned i = 0; i < target->lu_count; i++)
-            lu_reset(&target->lus[i]);
+        for (unsigned i = 0; i < target->lu_count; i++) {
+            if (target->lus[i].present)
+                lu_reset(&target->lus[i]);
+        }
         return SCSI_TMF_COMPLETE;
     }
     lu = target_lu(target, lun);

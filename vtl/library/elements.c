@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * elements.c - the elements in memory: found by address and by barcode in constant time, and laid
+ * out anew when the library grows or shrinks.
+ *
+ * Barcodes are found by a hash table whose chains run through the elements' indexes; an index is
+ * stored as index + 1, so 0 ends a chain.  The first empty slot is looked for from a hint on, below
+ * which there is none.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/checked.h"
+#include "vtl/library/internal.h"
+
+/* The kinds of element in rising order of address, as they lie in lib->elements. */
+static const struct kind {
+    enum element_type type;
+    uint16_t first;
+} kinds[] = {
+    {ELEMENT_TRANSPORT, LIBRARY_ADDRESS_TRANSPORT},
+    {ELEMENT_IMPORT_EXPORT, LIBRARY_ADDRESS_IMPORT_EXPORT},
+    {ELEMENT_DRIVE, LIBRARY_ADDRESS_DRIVE},
+    {ELEMENT_SLOT, LIBRARY_ADDRESS_SLOT},
+};
+
+static unsigned kind_count(const struct library_geometry *g, enum element_type type)
+{
+    switch (type) {
+    case ELEMENT_IMPORT_EXPORT:
+        return g->import_export;
+    case ELEMENT_DRIVE:
+        return g->drives;
+    case ELEMENT_SLOT:
+        return g->slots;
+    default:
+        return 1;
+    }
+}
+
+const struct library_geometry *library_geometry(const struct library *lib)
+{
+    return &atomic_load(&lib->geometry)->geometry;
+}
+
+/* ---- by address ------------------------------------------------------------------------------ */
+
+struct library_element *library_lookup(struct library *lib, uint16_t address)
+{
+    unsigned index = 0;
+
+    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++) {
+        unsigned count = kind_count(library_geometry(lib), kinds[k].type);
+
+        if (address >= kinds[k].first && address - kinds[k].first < (int)count)
+            return &lib->elements[index + address - kinds[k].first];
+        index += count;
+    }
+    return NULL;
+}
+
+/* ---- by barcode ------------------------------------------------------------------------------ */
+
+/* FNV-1a */
+static uint32_t barcode_hash(const char *barcode)
+{
+    uint32_t hash = 0x811c9dc5;
+
+    for (; *barcode; barcode++)
+        hash = (hash ^ (uint8_t)*barcode) * 0x01000193;
+    return hash;
+}
+
+static uint32_t *bucket(struct library *lib, const char *barcode)
+{
+    return &lib->buckets[barcode_hash(barcode) & (lib->bucket_count - 1)];
+}
+
+void library_index(struct library *lib, struct library_element *e)
+{
+    uint32_t at = (uint32_t)(e - lib->elements);
+    uint32_t *head;
+
+    if (!e->full) {
+        if (e->type == ELEMENT_SLOT && at < lib->empty_hint)
+            lib->empty_hint = at;
+        return;
+    }
+    head = bucket(lib, e->barcode);
+    lib->chain[at] = *head;
+    *head = at + 1;
+}
+
+void library_unindex(struct library *lib, struct library_element *e)
+{
+    uint32_t at = (uint32_t)(e - lib->elements);
+
+    if (!e->full)
+        return;
+    for (uint32_t *p = bucket(lib, e->barcode); *p; p = &lib->chain[*p - 1]) {
+        if (*p == at + 1) {
+            *p = lib->chain[at];
+            return;
+        }
+    }
+}
+
+void library_index_all(struct library *lib)
+{
+    memset(lib->buckets, 0, lib->bucket_count * sizeof(*lib->buckets));
+    lib->empty_hint = 0;
+    for (unsigned i = 0; i < lib->element_count; i++)
+        library_index(lib, &lib->elements[i]);
+}
+
+struct library_element *library_lookup_barcode(struct library *lib, const char *barcode)
+{
+    for (uint32_t at = *bucket(lib, barcode); at; at = lib->chain[at - 1]) {
+        if (strcmp(lib->elements[at - 1].barcode, barcode) == 0)
+            return &lib->elements[at - 1];
+    }
+    return NULL;
+}
+
+struct library_element *library_empty_slot(struct library *lib)
+{
+    for (; lib->empty_hint < lib->element_count; lib->empty_hint++) {
+        struct library_element *e = &lib->elements[lib->empty_hint];
+
+        if (e->type == ELEMENT_SLOT && !e->full)
+            return e;
+    }
+    return NULL;
+}
+
+/* ---- laying out ------------------------------------------------------------------------------ */
+
+struct layout {
+    struct geometry_version *version;
+    struct library_element *elements;
+    uint32_t *buckets, *chain;
+    unsigned count, bucket_count;
+};
+
+static void layout_free(struct layout *l)
+{
+    free(l->version);
+    free(l->elements);
+    free(l->buckets);
+    free(l->chain);
+}
+
+static int layout_allocate(struct layout *l, const struct library_geometry *g, struct error *err)
+{
+    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++)
+        l->count += kind_count(g, kinds[k].type);
+    for (l->bucket_count = 16; l->bucket_count < l->count * 2;)
+        l->bucket_count *= 2;
+    l->version = calloc(1, sizeof(*l->version));
+    l->elements = calloc(l->count, sizeof(*l->elements));
+    l->buckets = calloc(l->bucket_count, sizeof(*l->buckets));
+    l->chain = calloc(l->count, sizeof(*l->chain));
+    if (l->version && l->elements && l->buckets && l->chain)
+        return 0;
+    layout_free(l);
+    return error_set(err, ERR_NO_MEMORY, "There is no memory for %u elements", l->count);
+}
+
+/* Every element, as it is now or empty. */
+static void layout_fill(struct library *lib, struct layout *l, const struct library_geometry *g)
+{
+    unsigned at = 0;
+
+    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++) {
+        for (unsigned i = 0; i < kind_count(g, kinds[k].type); i++) {
+            struct library_element *e = &l->elements[at++];
+            uint16_t address = (uint16_t)(kinds[k].first + i);
+            const struct library_element *old = lib->elements ? library_lookup(lib, address) : NULL;
+
+            *e = old ? *old : (struct library_element){.address = address, .type = kinds[k].type};
+        }
+    }
+}
+
+int library_lay_out(struct library *lib, const struct library_geometry *g, struct error *err)
+{
+    struct layout l = {0};
+    int rc = layout_allocate(&l, g, err);
+
+    if (rc != 0)
+        return rc;
+    layout_fill(lib, &l, g);
+    free(lib->elements);
+    free(lib->buckets);
+    free(lib->chain);
+    lib->elements = l.elements;
+    lib->element_count = l.count;
+    lib->buckets = l.buckets;
+    lib->bucket_count = l.bucket_count;
+    lib->chain = l.chain;
+    l.version->geometry = *g;
+    l.version->older = atomic_load(&lib->geometry);
+    atomic_store(&lib->geometry, l.version);
+    library_index_all(lib);
+    return 0;
+}
+
+void library_free_elements(struct library *lib)
+{
+    struct geometry_version *v = atomic_load(&lib->geometry), *older;
+
+    for (; v; v = older) {
+        older = v->older;
+        free(v);
+    }
+    free(lib->elements);
+    free(lib->buckets);
+    free(lib->chain);
+}
