@@ -219,6 +219,22 @@ void model_verify(struct model *m, const struct model_request *r, struct model_a
 
 /* ---- WRITE ----------------------------------------------------------------------------------- */
 
+/* WORM (choice, that of LTO drives: IBM LTO reference 4.14.1): appending; filemarks at the end of
+ * data, but the first behind a block; at the beginning a label, of one or two blocks. */
+static bool worm_may_write(const struct model *m)
+{
+    const struct model_partition *p = &m->tape.partitions[m->partition];
+    uint32_t blocks = 0, first_blocks = 0;
+
+    for (uint32_t i = m->at; i < p->count; i++) {
+        blocks += p->objects[i].len != MODEL_FILEMARK;
+        first_blocks += p->objects[i].len != MODEL_FILEMARK && first_blocks == i - m->at;
+    }
+    if (blocks == 0)
+        return m->at == p->count || m->at == 0 || p->objects[m->at - 1].len == MODEL_FILEMARK;
+    return m->at == 0 && blocks <= 2 && first_blocks == blocks;
+}
+
 /* SSC-5 4.2.14 and, WORM, 4.2.20; the tab goes before the switch (choice). */
 static bool may_write(const struct model *m, struct model_answer *a)
 {
@@ -226,7 +242,7 @@ static bool may_write(const struct model *m, struct model_answer *a)
         model_fail(a, MODEL_DATA_PROTECT, 0x2700);
     else if (m->software_protect)
         model_fail(a, MODEL_DATA_PROTECT, 0x2702);
-    else if (m->tape.worm && !model_at_end(m))
+    else if (m->tape.worm && !worm_may_write(m))
         model_fail(a, MODEL_DATA_PROTECT, 0x300c);
     return a->status == MODEL_GOOD;
 }

@@ -446,9 +446,15 @@ static void test_worm(void)
     CHECK_FAILS(cartridge_erase(c, &err), ERR_PROTECTED, err);
     CU_ASSERT_TRUE(at(c, 1, 0));
     cartridge_locate_end(c);
-    write_tape(c, "b");
+    write_tape(c, "bff");
     CHECK_OK(cartridge_erase(c, &err), err);
+    CHECK_OK(cartridge_locate(c, 0, 5, &err), err);
+    write_tape(c, "f"); /* the filemarks at the end may be written over, the blocks not */
+    CHECK_OK(cartridge_sync(c, NULL, &err), err);
+    CHECK_OK(cartridge_locate(c, 0, 3, &err), err);
+    CHECK_FAILS(cartridge_write(c, "x", 1, NULL, &err), ERR_PROTECTED, err);
     cartridge_rewind(c);
+    CHECK_FAILS(cartridge_write(c, "x", 1, NULL, &err), ERR_PROTECTED, err);
     CU_ASSERT_TRUE(reads_block(c, 0) && reads_block(c, 1));
     cartridge_close(c);
     store_close(disk);

@@ -261,7 +261,7 @@ static void test_pews_off(void)
     rig_stop();
 }
 
-/* Nothing but PEWS of the page may change: append-only mode is not there, and is not taken. */
+/* Nothing but WRITE MODE and PEWS of the page may change, and WRITE MODE only to append-only. */
 static void test_extension_page(void)
 {
     uint8_t list[4 + 32] = {0, 0, 0x10, 0, 0x50, 1, 0, 0x1c};
@@ -270,7 +270,7 @@ static void test_extension_page(void)
     for (unsigned at = 4; at < 32; at++) {
         if (at == 6 || at == 7)
             continue;
-        list[4 + at] = 0x10;
+        list[4 + at] = at == 5 ? 0x20 : 0x10;
         rig_cdb(rig.a, DRIVE, "15 10 00 00 24 00", list, sizeof(list), 0);
         CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_LIST);
         CU_ASSERT_EQUAL(get_be16(answer.sense + 16), 4 + at);

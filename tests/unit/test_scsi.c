@@ -255,7 +255,7 @@ static void test_cdb_rules(void)
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
     rig_cdb(rig.a, DRIVE, "83 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", NULL, 0, 0);
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
-    rig_cdb(rig.a, DRIVE, "a3 1d 00 00 00 00 00 00 00 00 00 00", NULL, 0, 0);
+    rig_cdb(rig.a, DRIVE, "a3 1b 00 00 00 00 00 00 00 00 00 00", NULL, 0, 0);
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
     /* a reserved bit: named by the field pointer */
     rig_cdb(rig.a, DRIVE, "00 00 00 10 00 00", NULL, 0, 0);

@@ -29,12 +29,23 @@ static int check_not_lost(const struct cartridge *c, struct error *err)
                      c->identity.barcode, (unsigned long long)c->pos.at.lba);
 }
 
+/* Of a WORM cartridge, filemarks at the end of data may be written over, and at the beginning a
+ * label: one or two blocks that nothing but filemarks follow (what LTO drives allow; IBM LTO
+ * reference 4.14.1).  What is taken off stays in limbo for ever. */
+static bool worm_admits_cut(struct cartridge *c)
+{
+    struct place end = map_end(cartridge_map(c), c->pos.partition);
+    uint64_t blocks = (end.lba - c->pos.at.lba) - (end.file - c->pos.at.file);
+
+    return blocks == 0 || (c->pos.at.lba == 0 && blocks <= 2);
+}
+
 /* End the data at the position, in memory. */
 static int cut_at_position(struct cartridge *c, struct error *err)
 {
     int rc;
 
-    if (c->identity.worm)
+    if (c->identity.worm && !worm_admits_cut(c))
         return error_set(err, ERR_PROTECTED,
                          "cartridge %s is WORM: what is written can't be overwritten",
                          c->identity.barcode);

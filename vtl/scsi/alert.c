@@ -42,6 +42,10 @@ bool alert_supported(unsigned flag)
         11, /* cleaning cartridge */
         12, /* unsupported format */
         16, /* forced eject */
+        17, /* read-only format */
+        22, /* cleaning cartridge expired */
+        59, /* WORM integrity */
+        60, /* WORM overwrite attempted */
     };
 
     return memchr(flags, (int)flag, sizeof(flags)) != NULL;
@@ -194,6 +198,13 @@ void alert_raise(struct scsi_lu *lu, unsigned flag)
     }
     if (!was)
         exception_raise(lu, ASC_FAILURE_PREDICTION);
+}
+
+uint64_t alert_active(struct scsi_lu *lu)
+{
+    CLEANUP_UNLOCK(&lu->target->lock);
+
+    return lu->alerts;
 }
 
 void alert_clear(struct scsi_lu *lu, uint64_t flags)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "vtl/scsi/drive_usage.h"
 #include "vtl/scsi/vpd.h"
 
 #define NO_SA NO_SERVICE_ACTION
@@ -66,6 +67,8 @@ static const struct opcode drive_opcodes[] = {
     {0x81, NO_SA, 16, OP_MEDIUM | OP_SYNC | OP_PR_READ, "READ REVERSE(16)",
      {0x07, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION,
      cmd_read_reverse},
+    {0x82, NO_SA, 16, OP_MEDIUM, "ALLOW OVERWRITE",
+     {0, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_allow_overwrite},
     {0x88, NO_SA, 16, OP_MEDIUM | OP_SYNC | OP_PR_READ, "READ(16)",
      {0x03, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION,
      cmd_read},
@@ -82,6 +85,9 @@ static const struct opcode drive_opcodes[] = {
      {0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, SHORT,
      cmd_read_attribute},
     {0x8c, 0x03, 16, OP_MEDIUM | OP_SHARED | OP_PR_READ, "READ ATTRIBUTE, partition list",
+     {0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, SHORT,
+     cmd_read_attribute},
+    {0x8c, 0x05, 16, OP_MEDIUM | OP_SHARED | OP_PR_READ, "READ ATTRIBUTE, supported",
      {0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, SHORT,
      cmd_read_attribute},
     {0x8d, NO_SA, 16, OP_MEDIUM | OP_SYNC, "WRITE ATTRIBUTE",
@@ -103,8 +109,12 @@ static const struct opcode drive_opcodes[] = {
      {0, 0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_tmfs},
     {0xa3, 0x0f, 12, OP_FREE, "REPORT TIMESTAMP",
      {0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_timestamp},
+    {0xa3, 0x1d, 12, OP_MEDIUM | OP_PR_READ, "RECEIVE RECOMMENDED ACCESS ORDER",
+     {0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07}, SHORT, cmd_receive_rao},
     {0xa4, 0x0f, 12, 0, "SET TIMESTAMP", {0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT,
      cmd_set_timestamp},
+    {0xa4, 0x1d, 12, OP_MEDIUM | OP_SYNC | OP_PR_READ, "GENERATE RECOMMENDED ACCESS ORDER",
+     {0, 0x07, 0x07, 0, 0, 0xff, 0xff, 0xff, 0xff}, 600, cmd_generate_rao},
     {0xab, 0x01, 12, OP_MEDIUM | OP_FREE, "READ MEDIA SERIAL NUMBER",
      {0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_media_serial},
     RESERVATION_OPCODES,
@@ -126,6 +136,8 @@ static bool drive_admit(struct scsi_lu *lu, struct scsi_task *task, const struct
     uint16_t code = drive_not_ready(lu->drive);
     struct sense s;
 
+    drive_settle_allow(lu); /* the command before this one may have moved the medium */
+    usage_settle(lu);
     if (!(op->flags & OP_NO_ATTENTION) && drive_take_deferred(lu->drive, task->nexus, &s)) {
         task_check(lu, task, &s);
         return false;
@@ -201,6 +213,9 @@ int drive_create(struct scsi_lu *lu, struct error *err)
     lu->drive = calloc(1, sizeof(*lu->drive));
     if (!lu->drive)
         return error_set(err, ERR_NO_MEMORY, "There is no memory for drive %u", lu->lun - 1);
+    lu->drive->usage = calloc(1, sizeof(*lu->drive->usage));
+    if (!lu->drive->usage)
+        return error_set(err, ERR_NO_MEMORY, "There is no memory for drive %u", lu->lun - 1);
     lu->drive->number = lu->lun - 1;
     lu->drive->address = library_drive_address(lu->lun - 1);
     lu->drive->generation = UINT64_MAX; /* look at the element before the first command */
@@ -225,6 +240,7 @@ void drive_destroy(struct scsi_lu *lu)
     pthread_mutex_lock(&lu->device);
     drive_unload(lu, MEDIUM_EJECTED);
     pthread_mutex_unlock(&lu->device);
+    free(lu->drive->usage);
     free(lu->drive);
     lu->drive = NULL;
 }

@@ -29,6 +29,28 @@
  * between commands, while the initiator sends the next. */
 #define DRIVE_SYNC_BYTES (24u * 1024 * 1024)
 
+/* TapeAlert flags (SSC-5 annex A) that the medium raises. */
+enum tape_alert {
+    ALERT_MEDIUM = 4,
+    ALERT_READ_FAILURE = 5,
+    ALERT_WRITE_FAILURE = 6,
+    ALERT_WRITE_PROTECTED = 9,
+    ALERT_REMOVAL_PREVENTED = 10,
+    ALERT_CLEANING_MEDIUM = 11,
+    ALERT_UNSUPPORTED_FORMAT = 12,
+    ALERT_READ_ONLY_FORMAT = 17,
+    ALERT_CLEANING_EXPIRED = 22,
+    ALERT_CLEANING_INVALID = 23,
+    ALERT_WORM_INTEGRITY = 59,
+    ALERT_WORM_OVERWRITE = 60,
+};
+
+/* What ALLOW OVERWRITE has let pass (drive_protect.c). */
+enum allow_overwrite { ALLOW_DISABLED, ALLOW_POSITION, ALLOW_FORMAT };
+
+struct rao;
+struct usage;
+
 enum medium_state { MEDIUM_NONE, MEDIUM_READY, MEDIUM_HELD, MEDIUM_EJECTED, MEDIUM_FAILED };
 
 /* Since power on or LOG SELECT; what log pages 02h, 03h, 0Ch and 14h tell. */
@@ -48,7 +70,15 @@ struct drive {
     char barcode[CARTRIDGE_BARCODE_MAX + 1];
     struct store *store; /* MEDIUM_READY: the open cartridge and its store */
     struct cartridge *cartridge;
-    bool written;                    /* since it was loaded */
+    bool written;               /* since it was loaded */
+    bool change_read;           /* the volume change reference, since it last rose */
+    struct usage *usage;        /* MEDIUM_READY: what the cartridge remembers */
+    bool usage_dirty;           /* it has not been stored */
+    struct rao *rao;            /* the last recommended access order, or NULL */
+    enum allow_overwrite allow; /* for the next command at the position below */
+    uint32_t allow_partition;
+    uint64_t allow_lba;
+    bool append_only;                /* as of the last command */
     bool write_blocked;              /* blocks were lost: no WRITE until the host positions */
     bool warned;                     /* early warning was reported since the last positioning */
     struct scsi_nexus *writer;       /* who wrote last; compared, never followed */
@@ -80,8 +110,25 @@ bool drive_flush(struct scsi_lu *lu, struct scsi_task *task);
  * blocks are left as a deferred error, and the medium is unloaded all the same; returns false. */
 bool drive_unload(struct scsi_lu *lu, enum medium_state after);
 
-/* Whether the medium may be written at the position; else the task's status is set. */
+/* Whether the medium may be written at the position, or formatted; else the task's status is set.
+ * A command that changes the medium asks once, just before it does (drive_protect.c). */
 bool drive_may_write(struct scsi_lu *lu, struct scsi_task *task);
+bool drive_may_format(struct scsi_lu *lu, struct scsi_task *task);
+
+/* What ALLOW OVERWRITE let pass ends: now; or, before each command, if the one before moved the
+ * medium. */
+void drive_disallow(struct drive *d);
+void drive_settle_allow(struct scsi_lu *lu);
+
+/* The partitions of the medium (drive_partition.c). */
+void drive_partition_tell(struct cartridge *c, uint32_t partition, struct cartridge_position *pos);
+uint64_t drive_partition_remaining(struct cartridge *c, uint32_t partition);
+bool drive_is_blank(const struct drive *d); /* nothing is written in any of them */
+
+/* How long an attribute of a partition is; 0 if it is not there. */
+size_t drive_attribute_size(const struct cartridge *c, uint32_t partition, uint16_t id);
+
+void drive_forget_rao(struct drive *d);
 
 /* What a failed call of the cartridge means to a host; residual is for INFORMATION. */
 #define DRIVE_NO_RESIDUAL INT64_MIN /* which is then not valid */
@@ -127,6 +174,9 @@ void cmd_read_attribute(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_write_attribute(struct scsi_lu *lu, struct scsi_task *task);
 
 void cmd_media_serial(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_allow_overwrite(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_generate_rao(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_receive_rao(struct scsi_lu *lu, struct scsi_task *task);
 
 /* Whether the model takes cartridges of a density code, and may write them. */
 bool drive_reads_density(const struct scsi_lu *lu, uint8_t code);
@@ -156,7 +206,5 @@ void log_usage(struct log_reply *l);             /* 30h */
 #define MAM_SERIAL_SIZE 33
 void mam_medium_serial(const struct drive *d, char text[MAM_SERIAL_SIZE]);
 uint64_t mam_load_count(const struct drive *d);
-void mam_loaded(struct drive *d);
-void mam_written(struct drive *d);
 
 #endif

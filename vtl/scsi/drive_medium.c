@@ -4,7 +4,7 @@
  * are drawn in drive.h.
  */
 #include "common/log.h"
-#include "vtl/scsi/drive.h"
+#include "vtl/scsi/drive_usage.h"
 
 uint16_t drive_not_ready(const struct drive *d)
 {
@@ -80,11 +80,12 @@ static bool drive_load(struct scsi_lu *lu)
     }
     d->medium = MEDIUM_READY;
     d->counters.loads++;
-    d->written = false;
+    d->written = d->change_read = false;
     d->load_written = d->total_written;
     d->load_read = d->total_read;
     drive_positioned(d);
-    mam_loaded(d);
+    drive_disallow(d);
+    usage_load(lu);
     attention_raise(lu, ASC_MEDIUM_CHANGED, NULL);
     return true;
 }
@@ -213,6 +214,9 @@ bool drive_unload(struct scsi_lu *lu, enum medium_state after)
         kept = drive_sync(lu, &s);
         if (!kept)
             drive_defer(d, &s);
+        usage_settle(lu);
+        usage_store(d);
+        drive_forget_rao(d);
         drive_close(d);
     }
     if (d->medium != MEDIUM_NONE)

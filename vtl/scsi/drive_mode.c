@@ -55,14 +55,16 @@ static const uint8_t compression_changeable[16] = {0, 0, 0x80, 0x80};
 static const uint8_t configuration[16] = {0x10, 0x0e, 0,    0, 0, 0, 0, 0,
                                           0x40, 0,    0x18, 0, 0, 0, 1, 0};
 static const uint8_t configuration_changeable[16] = {[10] = 0x04, [14] = 0x01};
-/* Device configuration extension.  Changeable: TARPF, TARPC, TAPLSD, PEWS. */
+/* Device configuration extension.  Changeable: TARPF, TARPC, TAPLSD, WRITE MODE
+ * (append-only), PEWS. */
 static const uint8_t extension[32] = {0x50, 0x01, 0x00, 0x1c};
-static const uint8_t extension_changeable[32] = {[4] = 0x0b, [6] = 0xff, [7] = 0xff};
+static const uint8_t extension_changeable[32] = {[4] = 0x0b, [5] = 0x10, [6] = 0xff, [7] = 0xff};
 /* One partition; PSUM 3 and units of 10^9 bytes. */
 static const uint8_t partition[10] = {0x11, 0x08, 0, 0, 0x18, 0x03, 9, 0, 0, 0};
 /* It is always active: no timer is enabled. */
 static const uint8_t power[40] = {0x1a, 0x26};
-/* WORM: labels and filemarks as LTO has them, none may be overwritten. */
+/* WORM: some labels may be written over, and filemarks at the end of data but for the first (see
+ * drive_protect.c). */
 static const uint8_t medium_configuration[32] = {0x1d, 0x1e, 0, 0, 0x01, 0x02};
 /* IBM LTO: behaviour configuration, as it is delivered; device attributes, of which there are none
  * to be set. */

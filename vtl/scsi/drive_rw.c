@@ -98,39 +98,6 @@ void cmd_read(struct scsi_lu *lu, struct scsi_task *task)
 
 /* ---- WRITE ----------------------------------------------------------------------------------- */
 
-bool drive_may_write(struct scsi_lu *lu, struct scsi_task *task)
-{
-    struct drive *d = lu->drive;
-    const struct cartridge_identity *id = cartridge_identity(d->cartridge);
-    struct cartridge_position pos;
-    uint16_t code = 0;
-
-    cartridge_tell(d->cartridge, &pos);
-    if (!drive_writes_density(lu, id->density))
-        code = ASC_CANNOT_WRITE_FORMAT;
-    else if (cartridge_protected(d->cartridge))
-        code = ASC_WRITE_PROTECTED;
-    else if (drive_software_protected(lu))
-        code = ASC_WRITE_PROTECTED | 2;
-    else if (id->worm && pos.lba < pos.eod_lba)
-        code = ASC_WORM_OVERWRITE;
-    if (code) {
-        if (code == ASC_WRITE_PROTECTED)
-            alert_raise(lu, 9);
-        task_fail(lu, task, KEY_DATA_PROTECT, code);
-        return false;
-    }
-    if (d->write_blocked) { /* see drive.h: nothing may be appended behind a gap */
-        task_fail(lu, task, KEY_MEDIUM_ERROR, ASC_WRITE_ERROR);
-        return false;
-    }
-    d->writer = task->nexus;
-    if (!d->written)
-        mam_written(d);
-    d->written = true;
-    return true;
-}
-
 static uint64_t drive_address(const struct drive *d)
 {
     struct cartridge_position pos;

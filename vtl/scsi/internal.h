@@ -307,6 +307,7 @@ void nexus_reset(struct scsi_lu *lu);
 void alert_raise(struct scsi_lu *lu, unsigned flag); /* flag 1..64: its condition has come up */
 /* Conditions that have gone; flag n is bit n-1. */
 void alert_clear(struct scsi_lu *lu, uint64_t flags);
+uint64_t alert_active(struct scsi_lu *lu);
 bool alert_supported(unsigned flag);
 
 /* An informational exception that is to be told now: at the end of a command that was GOOD, or in
@@ -321,7 +322,8 @@ void exceptions_changed(struct scsi_lu *lu, uint8_t *page);
 /* Those that the mounting of another medium ends. */
 #define ALERTS_OF_MEDIUM                                                                           \
     (ALERT_BIT(3) | ALERT_BIT(4) | ALERT_BIT(5) | ALERT_BIT(6) | ALERT_BIT(9) | ALERT_BIT(10) |    \
-     ALERT_BIT(11) | ALERT_BIT(12) | ALERT_BIT(16))
+     ALERT_BIT(11) | ALERT_BIT(12) | ALERT_BIT(16) | ALERT_BIT(17) | ALERT_BIT(22) |               \
+     ALERT_BIT(59) | ALERT_BIT(60))
 
 /* Who may set the clock: byte 4 of mode page 0Ah/01h. */
 enum { TIMESTAMP_TCMOS = 0x04, TIMESTAMP_SCSIP = 0x02 };
