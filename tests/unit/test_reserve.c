@@ -129,7 +129,7 @@ static void test_register(void)
 
 static void test_capabilities(void)
 {
-    static const uint8_t expected[8] = {0, 8, 0x10, 0x80, 0xea, 0x01, 0, 0};
+    static const uint8_t expected[8] = {0, 8, 0x1d, 0x80, 0xea, 0x01, 0, 0};
 
     start();
     in(2, DRIVE);
@@ -581,7 +581,7 @@ static void test_move(void)
     CU_ASSERT_EQUAL(move_to(rig.b, KEY_B, KEY_B, spelt, 0), SCSI_RESERVATION_CONFLICT);
     move_to(rig.a, KEY_A, 0, spelt, 0);
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_LIST);
-    move_to(rig.a, KEY_A, KEY_B, spelt, 1); /* APTPL */
+    move_to(rig.a, KEY_A, KEY_B, spelt, 4); /* reserved */
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_LIST);
     move_to(rig.a, KEY_A, KEY_B, "iqn.test:a,i,0x01", 0); /* itself */
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_LIST);
@@ -681,7 +681,9 @@ static void test_hostile_lists(void)
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
     rig_cdb(rig.a, DRIVE, "5f 00 00 00 00 00 00 00 18 00", list, 23, 0); /* fewer came */
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
-    for (unsigned bit = 0; bit < 8; bit++) { /* APTPL, ALL_TG_PT, SPEC_I_PT, what is reserved */
+    for (unsigned bit = 0; bit < 8; bit++) { /* what is reserved beside the three options */
+        if (bit == 0 || bit == 2 || bit == 3)
+            continue;
         list[20] = (uint8_t)(1u << bit);
         rig_cdb(rig.a, DRIVE, "5f 00 00 00 00 00 00 00 18 00", list, 24, 0);
         CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_LIST);

@@ -199,6 +199,7 @@ struct scsi_lu {
     uint64_t alerts;                /* TapeAlert flags that are active; target->lock */
     struct scsi_nexus *reserved_by; /* RESERVE(6/10); target->lock */
     struct persistent persistent;   /* target->lock */
+    bool persistent_kept;           /* the library has registrations of ours; target->lock */
 
     pthread_mutex_t lock;
     pthread_cond_t wake;     /* for the thread: work, stop */

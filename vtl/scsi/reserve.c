@@ -29,10 +29,11 @@ struct registration *registration_add(struct persistent *p, const char *name, ui
     size_t size = strlen(name) + 1;
     struct registration *r, **end = &p->first;
 
-    if (p->count >= REGISTRATIONS_MAX || !(r = malloc(sizeof(*r) + size)))
+    if (p->count >= REGISTRATIONS_MAX || size > PORT_NAME_MAX || !(r = malloc(sizeof(*r) + size)))
         return NULL;
     r->next = NULL;
     r->key = key;
+    r->all_ports = false;
     memcpy(r->name, name, size);
     while (*end)
         end = &(*end)->next;

@@ -5,8 +5,9 @@
  *
  * A registration belongs to an I_T nexus, and a nexus is known by the name of its initiator port
  * (there is one target port): so registrations and the reservation outlive the session and a reset
- * of the unit, and are the same host's when it logs in again.  They end with the target: nothing
- * persists through power loss (PTPL_C=0), and APTPL is refused.
+ * of the unit, and are the same host's when it logs in again.  They end with the target unless the
+ * last REGISTER asked for APTPL: then they are kept in the library, durable before the status of
+ * each command that changes them.
  *
  *   type 0                        no reservation
  *   type WE, EA, WE-RO, EA-RO     holder is the registration that holds it
@@ -21,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct error;
 struct reply;
 struct scsi_lu;
 struct scsi_nexus;
@@ -28,6 +30,7 @@ struct scsi_task;
 
 /* A hostile host can make up as many initiator ports as it likes. */
 #define REGISTRATIONS_MAX 128
+#define PORT_NAME_MAX     256 /* of an initiator port's name, with its end */
 
 enum reservation_type { /* SPC-5, persistent reservation type codes */
                         TYPE_NONE = 0,
@@ -43,6 +46,7 @@ enum reservation_type { /* SPC-5, persistent reservation type codes */
 struct registration {
     struct registration *next; /* in the order of registering */
     uint64_t key;              /* never 0 */
+    bool all_ports;            /* registered with ALL_TG_PT */
     char name[];               /* of the initiator port */
 };
 
@@ -52,7 +56,22 @@ struct persistent {
     struct registration *first;
     struct registration *holder;
     uint8_t type;
+    bool persists; /* APTPL */
 };
+
+/* ---- reserve_saved.c: through power loss; with target->lock held ----------------------------- */
+
+/* Room for the registrations of a unit, as bytes. */
+#define PERSISTENT_MAX (4 + REGISTRATIONS_MAX * (11 + PORT_NAME_MAX))
+
+/* All but PRGENERATION, which begins anew with each start (SPC-5, PRGENERATION field). */
+size_t persistent_encode(const struct persistent *p, uint8_t buf[PERSISTENT_MAX]);
+/* In place of what *p holds; false: the bytes are damaged (or no memory), and *p is empty. */
+bool persistent_decode(struct persistent *p, const uint8_t *buf, size_t len);
+
+/* Keep what the unit holds if it persists, else that nothing is kept.  ERR_IO and the like. */
+int persistent_save(struct scsi_lu *lu, struct error *err);
+void persistent_load(struct scsi_lu *lu);
 
 /* ---- reserve.c: the state and its predicates; with target->lock held ------------------------- */
 
@@ -73,8 +92,6 @@ bool reservation_held_by(const struct persistent *p, const struct registration *
 bool reservation_conflicts(struct scsi_lu *lu, const struct scsi_nexus *nexus, unsigned op_flags);
 
 /* ---- transport_id.c: names of initiator ports (SPC-5, TransportID) --------------------------- */
-
-#define PORT_NAME_MAX 256
 
 /* Whether two names are one port's: an iSCSI name and ISID, however the ISID is spelled. */
 bool port_name_equal(const char *a, const char *b);

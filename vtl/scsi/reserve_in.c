@@ -28,12 +28,13 @@ static void read_reservation(const struct persistent *p, struct reply *r)
 
 static void report_capabilities(const struct persistent *p, struct reply *r)
 {
-    (void)p;
+    enum { CRH = 0x10, SIP_C = 0x08, ATP_C = 0x04, PTPL_C = 0x01, TMV = 0x80, PTPL_A = 0x01 };
+
     reply_be16(r, 8);
-    reply_u8(r, 0x10); /* CRH; no SPEC_I_PT, ALL_TG_PT, APTPL */
-    reply_u8(r, 0x80); /* TMV: the type mask is valid */
-    reply_u8(r, 0xea); /* WR_EX_AR, EX_AC_RO, WR_EX_RO, EX_AC, WR_EX */
-    reply_u8(r, 0x01); /* EX_AC_AR */
+    reply_u8(r, CRH | SIP_C | ATP_C | PTPL_C);
+    reply_u8(r, TMV | (p->persists ? PTPL_A : 0)); /* the type mask is valid */
+    reply_u8(r, 0xea);                             /* WR_EX_AR, EX_AC_RO, WR_EX_RO, EX_AC, WR_EX */
+    reply_u8(r, 0x01);                             /* EX_AC_AR */
     reply_be16(r, 0);
 }
 
@@ -45,7 +46,7 @@ static void put_full_status(const struct persistent *p, const struct registratio
 
     reply_be64(r, g->key);
     reply_be32(r, 0);
-    reply_u8(r, holds); /* R_HOLDER */
+    reply_u8(r, (g->all_ports ? 0x02u : 0) | holds); /* ALL_TG_PT, R_HOLDER */
     reply_u8(r, holds ? p->type : 0);
     reply_be32(r, 0);
     reply_be16(r, RELATIVE_TARGET_PORT);

@@ -5,6 +5,7 @@
  * One order is carried out under target->lock, wholly or not at all; only then does PREEMPT AND
  * ABORT abort, without the lock.
  */
+#include "common/log.h"
 #include "vtl/scsi/internal.h"
 
 enum { LIST_LENGTH = 24, MOVE_LIST_MAX = LIST_LENGTH + PORT_NAME_MAX, RELATIVE_TARGET_PORT = 1 };
@@ -51,14 +52,16 @@ static void tell_registered(struct order *o, uint16_t code)
 
 /* ---- REGISTER -------------------------------------------------------------------------------- */
 
-/* SPEC_I_PT, ALL_TG_PT and APTPL: none can be done (REPORT CAPABILITIES says so). */
-static bool register_options_good(struct order *o)
-{
-    uint8_t options = o->task->out[20];
+/* There is one target port, so ALL_TG_PT asks for what is done anyway. */
+enum { SPEC_I_PT = 0x08, ALL_TG_PT = 0x04, APTPL = 0x01, PORTS_AT = LIST_LENGTH + 4 };
 
-    if (options == 0)
+static bool register_options_good(struct order *o, unsigned allowed)
+{
+    unsigned bad = o->task->out[20] & ~allowed;
+
+    if (bad == 0)
         return true;
-    task_bad_list(o->lu, o->task, 20, 31 - __builtin_clz(options));
+    task_bad_list(o->lu, o->task, 20, 31 - __builtin_clz(bad));
     return false;
 }
 
@@ -74,15 +77,55 @@ static void unregister(struct order *o)
         tell_registered(o, ASC_RESERVATIONS_RELEASED);
 }
 
+static bool register_port(struct order *o, const char *name)
+{
+    struct registration *r = registration_add(o->p, name, o->new_key);
+
+    if (!r) {
+        task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_NO_REGISTRATION_RESOURCES);
+        return false;
+    }
+    r->all_ports = o->task->out[20] & ALL_TG_PT;
+    return true;
+}
+
 static void register_key(struct order *o)
 {
+    o->p->persists = o->task->out[20] & APTPL;
     if (o->new_key == 0) {
         if (o->own)
             unregister(o);
     } else if (o->own) {
         o->own->key = o->new_key;
-    } else if (!registration_add(o->p, o->task->nexus->name, o->new_key)) {
-        task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_NO_REGISTRATION_RESOURCES);
+        o->own->all_ports = o->task->out[20] & ALL_TG_PT;
+    } else {
+        register_port(o, o->task->nexus->name);
+    }
+}
+
+/* SPEC_I_PT: the initiator ports of the list too, all or none (order_run() takes back). */
+static void register_ports(struct order *o)
+{
+    const uint8_t *list = o->task->out;
+    char name[PORT_NAME_MAX];
+    size_t len;
+
+    if (o->own || o->new_key == 0) { /* only with a first registration */
+        task_bad_list(o->lu, o->task, 20, 3);
+        return;
+    }
+    if (o->len < PORTS_AT || get_be32(list + LIST_LENGTH) != o->len - PORTS_AT) {
+        task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
+        return;
+    }
+    register_key(o);
+    for (size_t at = PORTS_AT; !order_failed(o) && at < o->len; at += len) {
+        len = o->len - at < 4 ? 0 : 4u + get_be16(list + at + 2);
+        if (len > o->len - at || !transport_id_parse(list + at, len, name) ||
+            registration_of(o->p, name))
+            task_bad_list(o->lu, o->task, (unsigned)at, -1);
+        else
+            register_port(o, name);
     }
 }
 
@@ -90,13 +133,19 @@ static void do_register(struct order *o)
 {
     if (o->key != (o->own ? o->own->key : 0))
         conflict(o);
-    else if (register_options_good(o))
+    else if (!register_options_good(o, SPEC_I_PT | ALL_TG_PT | APTPL))
+        return;
+    else if (o->task->out[20] & SPEC_I_PT)
+        register_ports(o);
+    else if (o->len != LIST_LENGTH)
+        task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
+    else
         register_key(o);
 }
 
 static void do_register_ignoring(struct order *o)
 {
-    if (register_options_good(o))
+    if (register_options_good(o, ALL_TG_PT | APTPL))
         register_key(o);
 }
 
@@ -216,7 +265,7 @@ static bool move_list_good(struct order *o, char name[PORT_NAME_MAX])
 
     if (o->new_key == 0)
         bad = 8;
-    else if (list[17] & 0xfd) /* APTPL and what is reserved; UNREG is good */
+    else if (list[17] & 0xfc) /* reserved; UNREG and APTPL are good */
         bad = 17;
     else if (get_be16(list + 18) != RELATIVE_TARGET_PORT)
         bad = 18;
@@ -255,7 +304,8 @@ static void do_move(struct order *o)
         return;
     }
     p->holder = to;
-    if (o->task->out[17] & 0x02) /* UNREG */
+    p->persists = o->task->out[17] & 0x01; /* APTPL */
+    if (o->task->out[17] & 0x02)           /* UNREG */
         registration_remove(p, o->own);
 }
 
@@ -274,16 +324,25 @@ static const struct action {
     {do_register_ignoring, true, true, false}, {do_move, false, true, false},
 };
 
-enum { ACTION_MOVE = 7 };
+enum { ACTION_REGISTER = 0, ACTION_MOVE = 7, PORTS_MAX = REGISTRATIONS_MAX * PORT_NAME_MAX };
 
-/* The list is exactly as long as the action's is (SPC-5). */
+/* The list is exactly as long as the action's is (SPC-5); of two actions what they say themselves.
+ */
+static bool length_good(size_t len, unsigned action)
+{
+    if (action == ACTION_MOVE)
+        return len > LIST_LENGTH && len <= MOVE_LIST_MAX;
+    if (action == ACTION_REGISTER)
+        return len >= LIST_LENGTH && len <= PORTS_AT + PORTS_MAX;
+    return len == LIST_LENGTH;
+}
+
 static bool order_decode(struct order *o, unsigned action)
 {
     const uint8_t *cdb = o->task->cdb;
 
     o->len = get_be32(cdb + 5);
-    if (action == ACTION_MOVE ? o->len <= LIST_LENGTH || o->len > MOVE_LIST_MAX
-                              : o->len != LIST_LENGTH) {
+    if (!length_good(o->len, action)) {
         task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
         return false;
     }
@@ -296,10 +355,57 @@ static bool order_decode(struct order *o, unsigned action)
     return true;
 }
 
+/* What the unit held before an order, to be taken back. */
+struct kept {
+    uint8_t bytes[PERSISTENT_MAX];
+    size_t len;
+    bool persists;
+};
+
+static void kept_take(const struct order *o, struct kept *k)
+{
+    k->len = persistent_encode(o->p, k->bytes);
+    k->persists = o->p->persists;
+}
+
+static void kept_restore(struct order *o, const struct kept *k)
+{
+    persistent_decode(o->p, k->bytes, k->len);
+    o->p->persists = k->persists;
+    o->own = NULL;
+}
+
+static bool kept_differs(const struct order *o, const struct kept *before)
+{
+    struct kept now;
+
+    kept_take(o, &now);
+    return now.persists != before->persists || now.len != before->len ||
+           memcmp(now.bytes, before->bytes, now.len) != 0;
+}
+
+/* Keep what has changed, before anybody hears of it; what failed, or can't be kept, is taken back.
+ */
+static void order_keep(struct order *o, const struct kept *before)
+{
+    struct error err = ERROR_INIT;
+
+    if (!kept_differs(o, before))
+        return;
+    if (!order_failed(o) && persistent_save(o->lu, &err) != 0) {
+        log_error("Logical unit %u: registrations can't be kept: %s", o->lu->lun, err.message);
+        task_fail(o->lu, o->task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
+    }
+    if (order_failed(o))
+        kept_restore(o, before);
+}
+
 static void order_run(struct order *o, const struct action *action)
 {
     CLEANUP_UNLOCK(&o->lu->target->lock);
+    struct kept before;
 
+    kept_take(o, &before);
     o->own = registration_of(o->p, o->task->nexus->name);
     for (struct scsi_nexus *n = o->lu->target->nexuses; n; n = n->next)
         n->lu[o->lu->lun].preempted = false;
@@ -309,6 +415,7 @@ static void order_run(struct order *o, const struct action *action)
         conflict(o);
     else
         action->run(o);
+    order_keep(o, &before);
     if (!order_failed(o) && action->counts)
         o->p->generation++;
 }

@@ -53,6 +53,7 @@ static void lu_init(struct scsi_target *target, unsigned lun, const struct lu_ki
     pthread_condattr_destroy(&monotonic);
     mode_reset(lu);
     log_load(lu);
+    persistent_load(lu);
 }
 
 /* A unit that is complete gets its LUN. */
