@@ -4,6 +4,7 @@
 #include "tests/unit/test_cartridge.h"
 
 #include "common/bytes.h"
+#include "vtl/cartridge/codec.h"
 #include "vtl/cartridge/format.h"
 
 /* A block of 1000 bytes that was encrypted to 1100. */
@@ -159,6 +160,50 @@ static void test_reading(void)
     store_close(disk);
 }
 
+/* cartridge_read() decompresses, also into less room than the block has, and finds what is none. */
+static void test_decompress(void)
+{
+    static uint8_t plain[400000], back[400000], out[400000];
+    struct codec *codec = codec_new(&err);
+    struct cartridge_block block;
+    const void *stored;
+    struct cartridge *c;
+    struct store *disk;
+    uint32_t len;
+
+    for (size_t i = 0; i < sizeof(plain); i++)
+        plain[i] = (uint8_t)((i / 64) % 251);
+    c = new_tape(&disk);
+    for (unsigned method = CARTRIDGE_LZ4; method <= CARTRIDGE_ZSTD; method++) {
+        memset(&block, 0, sizeof(block));
+        block.length = sizeof(plain);
+        CHECK_OK(codec_encode(codec, (enum cartridge_compression)method, NULL, plain, &block,
+                              &stored, &err),
+                 err);
+        CU_ASSERT_EQUAL_FATAL(block.compression, method);
+        CHECK_OK(cartridge_write_block(c, &block, stored, NULL, &err), err);
+    }
+    memcpy(out, stored, block.stored);
+    out[0] ^= 0xff; /* not what zstd begins with; the record's CRC is right */
+    CHECK_OK(cartridge_write_block(c, &block, out, NULL, &err), err);
+    cartridge_rewind(c);
+    for (unsigned i = 0; i < 2; i++) {
+        memset(back, 0, sizeof(back));
+        CHECK_OK(cartridge_read(c, back, sizeof(back), &len, &err), err);
+        CU_ASSERT_TRUE(len == sizeof(plain) && memcmp(plain, back, sizeof(plain)) == 0);
+    }
+    CHECK_FAILS(cartridge_read(c, back, sizeof(back), &len, &err), ERR_CORRUPT, err);
+    CU_ASSERT_TRUE(at(c, 3, 0));
+    CHECK_OK(cartridge_locate(c, 0, 1, &err), err);
+    memset(back, 0, sizeof(back));
+    CHECK_FAILS(cartridge_read(c, back, 1000, &len, &err), ERR_LENGTH, err);
+    CU_ASSERT_TRUE(len == sizeof(plain) && memcmp(plain, back, 1000) == 0 && back[1000] == 0);
+    CU_ASSERT_TRUE(at(c, 2, 0));
+    codec_free(codec);
+    cartridge_close(c);
+    store_close(disk);
+}
+
 static void test_impossible(void)
 {
     static const struct cartridge_block bad[] = {
@@ -208,8 +253,13 @@ static void test_version(void)
 }
 
 static const struct check_test tests[] = {
-    {"round_trip", test_round_trip}, {"recovered", test_recovered},   {"cost", test_cost},
-    {"reading", test_reading},       {"impossible", test_impossible}, {"version", test_version},
+    {"round_trip", test_round_trip},
+    {"recovered", test_recovered},
+    {"cost", test_cost},
+    {"reading", test_reading},
+    {"decompress", test_decompress},
+    {"impossible", test_impossible},
+    {"version", test_version},
 };
 
 CHECK_MAIN("cartridge block", tests)

@@ -107,7 +107,7 @@ struct cartridge_position {
     uint64_t lba;      /* address of the next object to be read or written */
     uint64_t file;     /* number of filemarks before it */
     uint64_t eod_lba;  /* address of end of data in this partition */
-    uint64_t unsynced; /* objects written but not yet synced */
+    uint64_t unsynced; /* objects written but not yet synced, in all partitions */
     uint64_t unsynced_bytes;
     bool early_warning; /* the position is behind the early-warning point */
     uint64_t used;      /* native bytes from the beginning of the partition to the position */

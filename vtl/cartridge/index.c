@@ -180,17 +180,18 @@ static bool cache_find(struct index_cache *cache, uint64_t seq)
 int index_get(struct cartridge *c, const struct segment *seg, const struct segment_index **out,
               struct error *err)
 {
+    const struct writer *w = cartridge_writer_of(c, seg->seq);
     struct segment_index index;
-    struct walk w;
+    struct walk walk;
     bool good;
     int rc;
 
-    if (c->writer.open && c->writer.seq == seg->seq) {
-        *out = &c->writer.index;
+    if (w) {
+        *out = &w->index;
         return 0;
     }
-    if (c->tail.index.seq == seg->seq) {
-        *out = &c->tail.index;
+    if (c->tail[seg->partition].index.seq == seg->seq) {
+        *out = &c->tail[seg->partition].index;
         return 0;
     }
     *out = &c->cache.slots[0];
@@ -203,11 +204,11 @@ int index_get(struct cartridge *c, const struct segment *seg, const struct segme
         index_cache_put(&c->cache, &index);
         return 0;
     }
-    rc = walk_start(c, seg, &w, err);
+    rc = walk_start(c, seg, &walk, err);
     if (rc == 0)
-        rc = walk_run(c, seg, seg->end.lba, &w, err);
+        rc = walk_run(c, seg, seg->end.lba, &walk, err);
     if (rc == 0)
-        index_cache_put(&c->cache, &w.index);
-    walk_free(&w);
+        index_cache_put(&c->cache, &walk.index);
+    walk_free(&walk);
     return rc;
 }

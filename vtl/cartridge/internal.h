@@ -46,8 +46,17 @@ struct place {
 /* ---- map.c ------------------------------------------------------------------------------------
  */
 
+/* What an entry of limbo may be beside a segment that was cut off: a note of what else the tape was
+ * until that generation.  A note has no number, and nothing in the store. */
+enum limbo_note {
+    NOTE_NONE,
+    NOTE_END,      /* partition ended at `end`: another one was cut */
+    NOTE_DIVISION, /* it was divided as division_of_note() says, and all of it was cut off */
+};
+
 /* The part [first, end) of a partition, and where it is. */
 struct segment {
+    enum limbo_note note;
     uint64_t seq, epoch;
     uint32_t partition;
     bool sealed;          /* an END record should be at records_end */
@@ -90,6 +99,20 @@ const struct segment *map_find_filemark(const struct map *map, uint32_t partitio
 /* End partition at `at`; what is cut off goes to limbo.  On failure nothing has changed. */
 int map_cut(struct map *map, uint32_t partition, const struct place *at, int64_t now,
             uint64_t generation, struct error *err);
+
+/* Say in limbo what the dead segments of a generation do not show, for undo: where the partitions
+ * of a divided tape ended, except partition `but`; or how it was divided.  A division is the last
+ * that is said of its generation. */
+int map_note_ends(struct segment_list *limbo, const struct map *of, uint32_t but, int64_t now,
+                  uint64_t generation, struct error *err);
+int map_note_division(struct segment_list *limbo, const struct division *d, int64_t now,
+                      uint64_t generation, struct error *err);
+struct division division_of_note(const struct segment *note);
+
+/* What may stand in limbo: are the values of seg possible ones? */
+bool map_limbo_sane(const struct segment *seg, uint64_t next_seq, uint64_t capacity);
+
+int map_copy(const struct map *from, struct map *to, struct error *err);
 
 /* Is the object of segment number seq needed by the map or by limbo? */
 bool map_needs(const struct map *map, uint64_t seq);
@@ -205,9 +228,10 @@ void segment_name(uint64_t seq, char out[STORE_NAME_MAX + 1]);
  */
 
 /*
- * The open segment.
+ * The open segment of a partition.  Each partition has its own, so that a host that goes to and fro
+ * between two of them (LTFS does) goes on in both where it was.
  *
- *             writer_begin            first good commit             writer_end
+ *             writer_begin             first good settle              writer_end
  *   closed ------------------> unpublished -----------> published -----------> closed
  *      ^                            |                       |
  *      |     writer_abandon (a rescue failed: data lost)    |
@@ -219,9 +243,10 @@ struct writer {
     bool pending;   /* records behind the last COMMIT */
     uint32_t partition;
     uint64_t seq, epoch;
-    uint64_t base;             /* offset of buf[0]: everything before it is durable */
+    uint64_t base;             /* offset of buf[0]: everything before it is durable and named */
     uint8_t *buf;              /* the segment's bytes from base on */
     size_t len, flushed, room; /* of buf: filled, handed to the store, allocated */
+    size_t stored;             /* of buf: covered by a good sync */
     uint64_t header;           /* offset of the last header */
     uint32_t chain;
     uint64_t end_offset; /* of the END record; 0: none */
@@ -230,26 +255,27 @@ struct writer {
 };
 
 /* Append a record like `what`: its type, count, lengths, flags and the host's CRC are taken. */
-int writer_append(struct cartridge *c, const struct record *what, const void *data,
-                  struct error *err);
+int writer_append(struct cartridge *c, struct writer *w, const struct record *what,
+                  const void *data, struct error *err);
 int writer_begin(struct cartridge *c, uint32_t partition, struct error *err);
 
 /* Close the segment if nothing was written to it yet: a map with an empty one is none. */
-void writer_drop_empty(struct cartridge *c);
+void writer_drop_empty(struct cartridge *c, struct writer *w);
 
-/* Make everything durable, and publish the segment the first time.  On failure the buffer still
- * holds what is not. */
-int writer_commit(struct cartridge *c, struct error *err);
+/* Make what w has durable, and publish its segment the first time, if no other partition owes
+ * anything.  On failure the buffer still holds what is not. */
+int writer_commit(struct cartridge *c, struct writer *w, struct error *err);
 
-/* Hand the buffer over when it is worth it, commit when the window is full, seal a full segment. */
-int writer_push(struct cartridge *c, struct error *err);
+/* Hand the buffer over when it is worth it, settle when the window is full, seal a full segment. */
+int writer_push(struct cartridge *c, struct writer *w, struct error *err);
 
-/* Make everything durable, in a fresh segment if it must be.  On failure it is lost, the end of
- * data is put back and the writer is closed. */
+/* Make everything of all partitions durable, in fresh segments if it must be.  On failure what
+ * could not be saved is lost, the end of data is put back there and that writer is closed. */
 int writer_settle(struct cartridge *c, struct error *err);
 
-/* Settle, seal and close the segment. */
-int writer_end(struct cartridge *c, struct error *err);
+/* Settle all, then seal and close the segment of w, if it has one. */
+int writer_end(struct cartridge *c, struct writer *w, struct error *err);
+int writer_end_all(struct cartridge *c, struct error *err);
 void writer_free(struct writer *w);
 
 /* ---- super.c ----------------------------------------------------------------------------------
@@ -282,8 +308,12 @@ void super_free(struct super *super);
 /* Publish c's state, then delete what fell out of limbo.  Everything in the map must be durable. */
 int super_publish(struct cartridge *c, struct error *err);
 
-/* How many of the oldest entries of limbo the next publishing would drop. */
-size_t super_limbo_expired(const struct cartridge *c);
+/* Publish with another map, which is taken; no writer may be open.  The position is the beginning
+ * then.  On failure all is as before, and is published again with the next sync. */
+int super_publish_map(struct cartridge *c, struct map *then, struct error *err);
+
+/* How many of the oldest entries of limbo the next publishing of map would drop. */
+size_t super_limbo_expired(const struct cartridge *c, const struct map *map);
 
 /* Give all of limbo back to the store, at once (it is full). */
 void super_drop_limbo(struct cartridge *c);
@@ -312,22 +342,44 @@ struct cartridge {
     bool branching; /* ... in what the host can see: published by the next sync only */
     bool lost;      /* data was lost: writing is refused until the host positions */
     struct position pos;
-    struct writer writer;
-    struct walk tail; /* read-only: of the segment that a writer has open; index.seq 0: none */
+    uint32_t lost_partition; /* where it was lost */
+    struct writer writer[CARTRIDGE_PARTITIONS];
+    struct walk tail[CARTRIDGE_PARTITIONS]; /* read-only: of the segment that a writer has open;
+                                             * index.seq 0: none */
     struct index_cache cache;
     struct read_ahead ahead;
+    struct codec *codec; /* made when a compressed block is read */
+    void *plain;         /* of plain_room bytes: a plain block that the caller has no room for */
+    size_t plain_room;
 };
+
+/* The writer that has segment seq open, or NULL. */
+static inline const struct writer *cartridge_writer_of(const struct cartridge *c, uint64_t seq)
+{
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        if (c->writer[p].open && c->writer[p].seq == seq)
+            return &c->writer[p];
+    return NULL;
+}
 
 static inline struct map *cartridge_map(struct cartridge *c)
 {
     return &c->super.map;
 }
 
+/* ---- write.c ----------------------------------------------------------------------------------
+ */
+
+/* ERR_PROTECTED: open for reading only, or the tab is set. */
+int check_writable(const struct cartridge *c, struct error *err);
+
 /* ---- partition.c -------------------------------------------------------------------------------
  */
 
 /* The whole of the medium as one partition. */
 struct division division_whole(const struct cartridge_identity *id);
+
+bool division_same(const struct division *a, const struct division *b);
 
 /* Is d possible on a medium of this capacity? */
 bool division_sane(const struct division *d, uint64_t capacity);

@@ -109,6 +109,71 @@ int map_cut(struct map *map, uint32_t partition, const struct place *at, int64_t
     return 0;
 }
 
+/* ---- notes -----------------------------------------------------------------------------------
+ */
+
+int map_note_ends(struct segment_list *limbo, const struct map *of, uint32_t but, int64_t now,
+                  uint64_t generation, struct error *err)
+{
+    size_t before = limbo->count;
+
+    for (uint32_t p = 0; of->division.count > 1 && p < of->division.count; p++) {
+        struct segment note = {.note = NOTE_END, .partition = p};
+        int rc;
+
+        if (p == but)
+            continue;
+        note.first = note.end = map_end(of, p);
+        note.died_ns = now;
+        note.died_generation = generation;
+        rc = segment_list_add(limbo, &note, err);
+        if (rc) {
+            limbo->count = before;
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* The entry has no room of its own for it: the capacities are where places would be. */
+int map_note_division(struct segment_list *limbo, const struct division *d, int64_t now,
+                      uint64_t generation, struct error *err)
+{
+    struct segment note = {
+        .note = NOTE_DIVISION,
+        .first = {d->capacity[0], d->capacity[1], d->capacity[2]},
+        .end = {d->capacity[3], d->count, 0},
+        .died_ns = now,
+        .died_generation = generation,
+    };
+
+    return segment_list_add(limbo, &note, err);
+}
+
+struct division division_of_note(const struct segment *note)
+{
+    return (struct division){
+        note->end.file <= CARTRIDGE_PARTITIONS ? (uint32_t)note->end.file : 0,
+        {note->first.lba, note->first.file, note->first.used, note->end.lba},
+    };
+}
+
+int map_copy(const struct map *from, struct map *to, struct error *err)
+{
+    int rc = 0;
+
+    memset(to, 0, sizeof(*to));
+    to->division = from->division;
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS && !rc; p++)
+        for (size_t i = 0; i < from->partition[p].count && !rc; i++)
+            rc = segment_list_add(&to->partition[p], &from->partition[p].items[i], err);
+    for (size_t i = 0; i < from->limbo.count && !rc; i++)
+        rc = segment_list_add(&to->limbo, &from->limbo.items[i], err);
+    if (rc)
+        map_free(to);
+    return rc;
+}
+
 /* Numbers rise along a partition, so its part of the question is a binary search. */
 static bool list_has(const struct segment_list *list, uint64_t seq)
 {
@@ -151,13 +216,27 @@ static bool place_same(const struct place *a, const struct place *b)
 /* Does the segment hold in itself?  The bounds keep every later sum from wrapping. */
 static bool segment_sane(const struct segment *s, uint32_t partition, uint64_t next_seq)
 {
-    return s->partition == partition && s->seq > 0 && s->seq < next_seq &&
+    return s->partition == partition && s->note == NOTE_NONE && s->seq > 0 && s->seq < next_seq &&
            s->end.lba <= INT64_MAX && s->end.used <= INT64_MAX && s->first.lba <= s->end.lba &&
            s->first.file <= s->end.file && s->first.used <= s->end.used &&
            s->end.file - s->first.file <= s->end.lba - s->first.lba &&
            s->end.file - s->first.file <= UINT32_MAX && s->first.file <= s->first.lba &&
            s->records_end <= INT64_MAX && s->died_ns >= 0 &&
            (s->records_end == 0 || s->records_end >= SEGMENT_HEADER_SIZE);
+}
+
+bool map_limbo_sane(const struct segment *seg, uint64_t next_seq, uint64_t capacity)
+{
+    struct division d = division_of_note(seg);
+
+    if (seg->partition >= CARTRIDGE_PARTITIONS || seg->died_ns < 0)
+        return false;
+    if (seg->note == NOTE_DIVISION)
+        return division_sane(&d, capacity);
+    if (seg->note == NOTE_END)
+        return place_same(&seg->first, &seg->end) && seg->end.lba <= INT64_MAX &&
+               seg->end.used <= INT64_MAX && seg->end.file <= seg->end.lba;
+    return segment_sane(seg, seg->partition, next_seq);
 }
 
 int map_check(const struct map *map, uint64_t next_seq, uint64_t capacity, struct error *err)
@@ -186,8 +265,7 @@ int map_check(const struct map *map, uint64_t next_seq, uint64_t capacity, struc
         }
     }
     for (size_t i = 0; i < map->limbo.count; i++)
-        if (map->limbo.items[i].partition >= CARTRIDGE_PARTITIONS ||
-            !segment_sane(&map->limbo.items[i], map->limbo.items[i].partition, next_seq))
+        if (!map_limbo_sane(&map->limbo.items[i], next_seq, capacity))
             return error_set(err, ERR_CORRUPT, "the limbo of the cartridge contradicts itself");
     return 0;
 }

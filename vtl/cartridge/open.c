@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "vtl/cartridge/codec.h"
 #include "vtl/cartridge/internal.h"
 #include "vtl/personality/medium.h"
 
@@ -89,6 +90,7 @@ int cartridge_create(struct store *store, struct cartridge_identity *id, struct 
 static int repeat_tail(struct cartridge *c, const struct segment *seg, const struct walk *w,
                        size_t from, struct error *err)
 {
+    struct writer *to = &c->writer[seg->partition];
     int rc = writer_begin(c, seg->partition, err);
 
     for (size_t i = from; rc == 0 && i < w->index.count; i++) {
@@ -110,9 +112,26 @@ static int repeat_tail(struct cartridge *c, const struct segment *seg, const str
         if (rc == 0 && (got < r.stored || !check_payload(&r, payload)))
             rc = error_set(err, ERR_IO, "a segment changed while it was recovered");
         if (rc == 0)
-            rc = writer_append(c, &r, payload, err);
+            rc = writer_append(c, to, &r, payload, err);
     }
-    return rc ? rc : writer_commit(c, err);
+    return rc ? rc : writer_commit(c, to, err);
+}
+
+/* Close seg where the walk ended.  An END record of which only the header reached the disk, or
+ * whose index did not, seals nothing. */
+static int close_at_walk(struct cartridge *c, struct segment *seg, const struct walk *w,
+                         struct error *err)
+{
+    struct segment_index index;
+    bool good;
+    int rc;
+
+    seg->sealed = w->end_seen;
+    seg->records_end = w->end_seen ? w->header : w->offset;
+    rc = index_load(c, seg, &index, &good, err);
+    index_free(&index);
+    seg->sealed = good;
+    return rc;
 }
 
 /* Take over what is behind the trusted part.  It can be read, but that does not mean that it is on
@@ -123,26 +142,29 @@ static int recover_tail(struct cartridge *c, struct segment *seg, struct walk *w
                         struct walk_mark trusted, struct error *err)
 {
     struct segment_list *list = &cartridge_map(c)->partition[seg->partition];
+    struct writer *to = &c->writer[seg->partition];
     struct segment whole = *seg;
     size_t count = list->count;
     struct error why = ERROR_INIT;
     char name[STORE_NAME_MAX + 1];
-    int rc = -ERR_NO_SPACE;
+    int rc;
 
     whole.end = w->place;
-    whole.sealed = w->end_seen;
-    whole.records_end = w->end_seen ? w->header : w->offset;
+    rc = close_at_walk(c, &whole, w, err);
+    if (rc)
+        return rc;
     seg->end = trusted.place;
     seg->sealed = false;
     seg->records_end = trusted.offset;
     if (seg->end.lba == seg->first.lba)
         list->count--;
+    rc = -ERR_NO_SPACE;
     if (w->offset - trusted.offset <= RECOVER_COPY_MAX)
         rc = repeat_tail(c, &whole, w, trusted.records, &why);
     if (rc == 0)
         return 0;
-    c->writer.open = false;
-    c->writer.len = c->writer.flushed = 0;
+    to->open = false;
+    to->len = to->flushed = to->stored = 0;
     if (rc != -ERR_NO_SPACE)
         return error_set(err, why.code, "cartridge %s can't be recovered: %s", c->identity.barcode,
                          why.message);
@@ -179,9 +201,7 @@ static int recover_segment(struct cartridge *c, struct segment *seg, struct walk
     if (w->index.count > trusted.records)
         return recover_tail(c, seg, w, trusted, err);
     seg->end = w->place;
-    seg->sealed = w->end_seen;
-    seg->records_end = w->end_seen ? w->header : w->offset;
-    return 0;
+    return close_at_walk(c, seg, w, err);
 }
 
 static int recover(struct cartridge *c, struct error *err)
@@ -304,11 +324,11 @@ static int show_committed(struct cartridge *c, struct segment *seg, const struct
     return rc;
 }
 
-/* Go on with the walk of the segment that a writer has open, or start it. */
-static int follow_writer(struct cartridge *c, struct error *err)
+/* Go on with the walk of the segment that a writer has open in a partition, or start it. */
+static int follow_writer(struct cartridge *c, uint32_t partition, struct error *err)
 {
-    struct segment *seg = map_last(cartridge_map(c), 0);
-    struct walk *w = &c->tail;
+    struct segment *seg = map_last(cartridge_map(c), partition);
+    struct walk *w = &c->tail[partition];
     int rc = 0;
 
     if (!seg || seg->records_end != 0) {
@@ -328,10 +348,22 @@ static int follow_writer(struct cartridge *c, struct error *err)
     return rc;
 }
 
+static int follow_writers(struct cartridge *c, bool *damaged, struct error *err)
+{
+    int rc = 0;
+
+    *damaged = false;
+    for (uint32_t p = 0; rc == 0 && p < CARTRIDGE_PARTITIONS; p++) {
+        rc = follow_writer(c, p, err);
+        *damaged = *damaged || c->tail[p].index.damage;
+    }
+    return rc;
+}
+
 static int load_reading(struct cartridge *c, struct error *err)
 {
     struct super super;
-    bool whole;
+    bool whole, damaged;
     int rc;
 
     for (int i = 0; i < REFRESH_TRIES; i++) {
@@ -346,8 +378,8 @@ static int load_reading(struct cartridge *c, struct error *err)
         }
         super_free(&c->super);
         c->super = super;
-        rc = follow_writer(c, err);
-        if (rc || !c->tail.index.damage)
+        rc = follow_writers(c, &damaged, err);
+        if (rc || !damaged)
             return rc;
         /* The writer may have replaced the segment under us: look again. */
     }
@@ -394,10 +426,21 @@ int cartridge_refresh(struct cartridge *c, struct error *err)
                          c->identity.barcode);
     rc = load_reading(c, err);
     c->ahead.seq = 0;
+    if (c->pos.partition >= cartridge_partition_count(c)) /* a writer divided it anew */
+        c->pos = (struct position){0};
     end = map_end(cartridge_map(c), c->pos.partition).lba;
     if (rc == 0 && c->pos.at.lba > end)
         c->pos.at = map_end(cartridge_map(c), c->pos.partition);
     return rc;
+}
+
+/* Is something written that was not synced? */
+static bool owes(const struct cartridge *c)
+{
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        if (c->writer[p].open && c->writer[p].len > 0)
+            return true;
+    return false;
 }
 
 void cartridge_close(struct cartridge *c)
@@ -406,16 +449,21 @@ void cartridge_close(struct cartridge *c)
         return;
     if (c->mode == CARTRIDGE_READ_WRITE) {
         /* Sealing saves the next open a walk; if it fails, that walk is done. */
-        if (c->writer.open && c->writer.len == 0)
-            (void)writer_end(c, NULL);
-        if (c->dirty && !c->branching && !c->writer.open)
-            (void)super_publish(c, NULL);
+        if (!owes(c)) {
+            (void)writer_end_all(c, NULL);
+            if (c->dirty && !c->branching && !owes(c))
+                (void)super_publish(c, NULL);
+        }
         store_unlock(c->store);
     }
-    writer_free(&c->writer);
-    walk_free(&c->tail);
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
+        writer_free(&c->writer[p]);
+        walk_free(&c->tail[p]);
+    }
     index_cache_free(&c->cache);
     free(c->ahead.buf);
+    codec_free(c->codec);
+    free(c->plain);
     super_free(&c->super);
     free(c);
 }

@@ -49,20 +49,23 @@ void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos)
 {
     uint64_t capacity = cartridge_partition_capacity(c, c->pos.partition);
     struct place end = map_end(&c->super.map, c->pos.partition);
-    const struct writer *w = &c->writer;
-    bool unsynced = w->open && w->partition == c->pos.partition && w->pending;
 
     *pos = (struct cartridge_position){
         .partition = c->pos.partition,
         .lba = c->pos.at.lba,
         .file = c->pos.at.file,
         .eod_lba = end.lba,
-        .unsynced = unsynced ? end.lba - w->synced.lba : 0,
-        .unsynced_bytes = unsynced ? end.used - w->synced.used : 0,
         .early_warning = c->pos.at.used > partition_early_warning(c, c->pos.partition),
         .used = c->pos.at.used,
         .remaining = end.used < capacity ? capacity - end.used : 0,
     };
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
+        const struct writer *w = &c->writer[p];
+
+        end = map_end(&c->super.map, p);
+        pos->unsynced += w->open && w->pending ? end.lba - w->synced.lba : 0;
+        pos->unsynced_bytes += w->open && w->pending ? end.used - w->synced.used : 0;
+    }
 }
 
 void cartridge_rewind(struct cartridge *c)

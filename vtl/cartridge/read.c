@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/checked.h"
+#include "vtl/cartridge/codec.h"
 #include "vtl/cartridge/internal.h"
 
 #define DIRECT_SIZE (256u * 1024) /* blocks from here on are read without read-ahead */
@@ -164,13 +165,60 @@ static int too_long(uint64_t lba, uint32_t len, size_t size, struct error *err)
 /* ---- the block as the host wrote it ------------------------------------------------------------
  */
 
+static struct cartridge_block block_of(const struct record *r)
+{
+    return (struct cartridge_block){
+        .length = r->length,
+        .stored = r->stored,
+        .compression = r->compression,
+        .encryption = r->encryption,
+        .protection = r->protection,
+        .protection_crc = r->host_crc,
+    };
+}
+
+/* Room for a plain block that is longer than the caller's buffer. */
+static void *plain_room(struct cartridge *c, uint32_t len)
+{
+    if (len > c->plain_room) {
+        free(c->plain);
+        c->plain = malloc(len);
+        c->plain_room = c->plain ? len : 0;
+    }
+    return c->plain;
+}
+
+/* Decompress what was loaded, and give out its first size bytes. */
+static int give_decompressed(struct cartridge *c, const struct loaded *in, void *buf, size_t size,
+                             struct error *err)
+{
+    struct cartridge_block block = block_of(&in->header);
+    void *plain = size < block.length ? plain_room(c, block.length) : buf;
+    struct error why = ERROR_INIT;
+    int rc;
+
+    if (!c->codec)
+        c->codec = codec_new(err);
+    if (!c->codec)
+        return -ERR_NO_MEMORY;
+    if (!plain)
+        return error_set(err, ERR_NO_MEMORY, "no memory for a block of %u bytes", block.length);
+    rc = codec_decode(c->codec, NULL, &block, in->stored, plain, &why);
+    if (rc == -ERR_CORRUPT)
+        return damaged(c, c->pos.at.lba, why.message, err);
+    if (rc)
+        return error_set(err, why.code, "%s", why.message);
+    if (plain != buf && size > 0)
+        memcpy(buf, plain, size);
+    return 0;
+}
+
 /* Give out the first size bytes of what was loaded, as the host wrote it. */
 static int give_plain(struct cartridge *c, const struct loaded *in, void *buf, size_t size,
                       struct error *err)
 {
     if (!is_plain(&in->header))
-        return error_set(err, ERR_FORMAT, "cartridge %s, block %llu: it is compressed",
-                         c->identity.barcode, (unsigned long long)c->pos.at.lba);
+        return give_decompressed(c, in, buf, size, err);
     if (in->stored != buf && size > 0)
         memcpy(buf, in->stored, size < in->header.length ? size : in->header.length);
     return 0;
@@ -223,14 +271,7 @@ int cartridge_read_block(struct cartridge *c, void *stored, size_t size,
         step_over_block(c, &o);
     if (rc)
         return rc;
-    *block = (struct cartridge_block){
-        .length = in.header.length,
-        .stored = in.header.stored,
-        .compression = in.header.compression,
-        .encryption = in.header.encryption,
-        .protection = in.header.protection,
-        .protection_crc = in.header.host_crc,
-    };
+    *block = block_of(&in.header);
     if (in.stored != stored && size > 0)
         memcpy(stored, in.stored, size < o.stored ? size : o.stored);
     return o.stored > size ? too_long(lba, o.stored, size, err) : 0;

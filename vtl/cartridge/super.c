@@ -6,6 +6,7 @@
  * written each time, one after the other, and the newer valid one counts.  If one can't be written
  * the other is enough.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,9 @@
 
 #define SUPER_FLAG_PROTECT 1u
 
-#define ENTRY_FLAG_SEALED 1u
+#define ENTRY_FLAG_SEALED   1u
+#define ENTRY_FLAG_END      2u /* limbo: where a partition ended that was not cut */
+#define ENTRY_FLAG_DIVISION 4u /* limbo: how the tape was divided */
 
 #define ATTRIBUTE_HEAD 4u
 
@@ -37,7 +40,10 @@ static void entry_encode(const struct segment *s, uint8_t *out)
     put_le64(out, s->seq);
     put_le64(out + 8, s->epoch);
     put_le32(out + 16, s->partition);
-    put_le32(out + 20, s->sealed ? ENTRY_FLAG_SEALED : 0);
+    put_le32(out + 20, s->note == NOTE_END        ? ENTRY_FLAG_END
+                       : s->note == NOTE_DIVISION ? ENTRY_FLAG_DIVISION
+                       : s->sealed                ? ENTRY_FLAG_SEALED
+                                                  : 0);
     put_le64(out + 24, s->first.lba);
     put_le64(out + 32, s->first.file);
     put_le64(out + 40, s->first.used);
@@ -49,12 +55,19 @@ static void entry_encode(const struct segment *s, uint8_t *out)
     put_le64(out + 88, s->died_generation);
 }
 
-static void entry_decode(const uint8_t *in, struct segment *s)
+/* notes: it may be one. */
+static void entry_decode(const uint8_t *in, bool notes, struct segment *s)
 {
+    uint32_t flags = get_le32(in + 20);
+
+    s->note = !notes                        ? NOTE_NONE
+              : flags & ENTRY_FLAG_END      ? NOTE_END
+              : flags & ENTRY_FLAG_DIVISION ? NOTE_DIVISION
+                                            : NOTE_NONE;
     s->seq = get_le64(in);
     s->epoch = get_le64(in + 8);
     s->partition = get_le32(in + 16);
-    s->sealed = get_le32(in + 20) & ENTRY_FLAG_SEALED;
+    s->sealed = flags & ENTRY_FLAG_SEALED;
     s->first = (struct place){get_le64(in + 24), get_le64(in + 32), get_le64(in + 40)};
     s->end = (struct place){get_le64(in + 48), get_le64(in + 56), get_le64(in + 64)};
     s->records_end = get_le64(in + 72);
@@ -137,14 +150,14 @@ static uint8_t *super_encode(const struct super *super, const uint8_t uuid[16], 
 
 /* ---- decoding -------------------------------------------------------------------------------- */
 
-static int entries_decode(const uint8_t *raw, uint32_t count, uint32_t limbo, struct map *map,
-                          struct error *err)
+static int entries_decode(const uint8_t *raw, uint32_t count, uint32_t limbo, bool divided,
+                          struct map *map, struct error *err)
 {
     for (uint32_t i = 0; i < count + limbo; i++) {
         struct segment s;
         int rc;
 
-        entry_decode(raw + (size_t)i * SUPER_ENTRY_SIZE, &s);
+        entry_decode(raw + (size_t)i * SUPER_ENTRY_SIZE, divided && i >= count, &s);
         if (s.partition >= CARTRIDGE_PARTITIONS)
             return error_set(err, ERR_CORRUPT, "the map names partition %u", s.partition);
         rc = segment_list_add(i < count ? &map->partition[s.partition] : &map->limbo, &s, err);
@@ -234,7 +247,7 @@ static int super_parts_decode(const uint8_t *raw, size_t len, const struct cartr
     super->protect = get_le32(raw + 48) & SUPER_FLAG_PROTECT;
     if (rc == 0)
         rc = entries_decode(raw + SUPER_HEADER_SIZE, get_le32(raw + 52), get_le32(raw + 56),
-                            &super->map, err);
+                            super->divided, &super->map, err);
     if (rc == 0)
         rc = map_check(&super->map, super->next_seq, id->capacity, err);
     return rc ? rc : all_attributes_decode(raw, raw + len - attributes, attributes, super, err);
@@ -352,9 +365,9 @@ void super_free(struct super *super)
 
 /* How many of the oldest limbo entries must go.  They go by whole generations, so that what is
  * left can be brought back; WORM keeps all. */
-static size_t limbo_expired(const struct cartridge *c, int64_t now)
+static size_t limbo_expired(const struct cartridge *c, const struct map *map, int64_t now)
 {
-    const struct segment_list *limbo = &c->super.map.limbo;
+    const struct segment_list *limbo = &map->limbo;
     uint64_t bytes = 0;
     size_t keep = limbo->count;
 
@@ -362,8 +375,8 @@ static size_t limbo_expired(const struct cartridge *c, int64_t now)
         return 0;
     while (keep > 0) {
         const struct segment *s = &limbo->items[keep - 1];
-        /* What the tape itself has (after an undo) costs limbo nothing. */
-        uint64_t size = map_has(&c->super.map, s) ? 0 : s->end.used - s->first.used;
+        /* Notes, and what the tape itself has (after an undo), cost limbo nothing. */
+        uint64_t size = s->note || map_has(map, s) ? 0 : s->end.used - s->first.used;
 
         if (size > c->identity.limbo_bytes - bytes || now - s->died_ns > c->identity.limbo_ns ||
             limbo->count - keep >= SEGMENTS_MAX / 4)
@@ -377,9 +390,9 @@ static size_t limbo_expired(const struct cartridge *c, int64_t now)
     return keep;
 }
 
-size_t super_limbo_expired(const struct cartridge *c)
+size_t super_limbo_expired(const struct cartridge *c, const struct map *map)
 {
-    return limbo_expired(c, store_now(c->store));
+    return limbo_expired(c, map, store_now(c->store));
 }
 
 /* Take the oldest n entries off limbo and delete what nothing needs any more.  A failure to delete
@@ -389,17 +402,17 @@ static void limbo_drop(struct cartridge *c, const struct segment *dead, size_t n
     for (size_t i = 0; i < n; i++) {
         char name[STORE_NAME_MAX + 1];
 
-        if (map_needs(&c->super.map, dead[i].seq))
+        if (dead[i].note || map_needs(&c->super.map, dead[i].seq))
             continue;
         segment_name(dead[i].seq, name);
         (void)store_delete(c->store, name, NULL);
     }
 }
 
-int super_publish(struct cartridge *c, struct error *err)
+static int publish(struct cartridge *c, struct error *err)
 {
     struct segment_list *limbo = &c->super.map.limbo;
-    size_t n = limbo_expired(c, store_now(c->store));
+    size_t n = limbo_expired(c, &c->super.map, store_now(c->store));
     CLEANUP_FREE struct segment *dead = n ? malloc(n * sizeof(*dead)) : NULL;
     int rc;
 
@@ -417,6 +430,33 @@ int super_publish(struct cartridge *c, struct error *err)
     c->branching = false;
     c->super.published = c->super.generation;
     limbo_drop(c, dead, n);
+    return 0;
+}
+
+int super_publish(struct cartridge *c, struct error *err)
+{
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) /* invariant 3 */
+        assert(!c->writer[p].open || c->writer[p].stored == c->writer[p].len);
+    return publish(c, err);
+}
+
+int super_publish_map(struct cartridge *c, struct map *then, struct error *err)
+{
+    struct map now = c->super.map;
+    int rc;
+
+    c->super.map = *then;
+    rc = super_publish(c, err);
+    if (rc) {
+        *then = c->super.map;
+        c->super.map = now;
+        map_free(then);
+        c->dirty = true; /* what is on the store now is not known: it is said again */
+        return rc;
+    }
+    map_free(&now);
+    c->lost = false;
+    c->pos = (struct position){0};
     return 0;
 }
 

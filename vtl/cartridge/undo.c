@@ -14,6 +14,9 @@
  * and undoing twice is doing again.  (If nothing is taken off, as after an erase, nothing is
  * added.)
  *
+ * A cut does not show where the other partitions ended then, nor how the tape was divided before a
+ * format; notes in limbo say that.
+ *
  * Invariant: a step is taken only if the map ends where the dead segments begin, and their objects
  * are there; else that point and all older ones are gone.
  */
@@ -30,24 +33,10 @@ static bool same_place(const struct place *a, const struct place *b)
 /* ---- stepping back -----------------------------------------------------------------------------
  */
 
-static int map_copy(const struct map *from, struct map *to, struct error *err)
-{
-    int rc = 0;
-
-    memset(to, 0, sizeof(*to));
-    to->division = from->division;
-    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS && !rc; p++)
-        for (size_t i = 0; i < from->partition[p].count && !rc; i++)
-            rc = segment_list_add(&to->partition[p], &from->partition[p].items[i], err);
-    for (size_t i = 0; i < from->limbo.count && !rc; i++)
-        rc = segment_list_add(&to->limbo, &from->limbo.items[i], err);
-    if (rc)
-        map_free(to);
-    return rc;
-}
-
 static bool maps_same(const struct map *a, const struct map *b)
 {
+    if (!division_same(&a->division, &b->division))
+        return false;
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
         const struct segment_list *one = &a->partition[p], *two = &b->partition[p];
 
@@ -100,6 +89,43 @@ static int uncut(struct cartridge *c, struct map *map, const struct segment *dea
     return rc;
 }
 
+/* End the partition of the note where it ended then: what was appended to it since goes. */
+static void uncut_end(struct map *map, const struct segment *note)
+{
+    struct segment_list *list = &map->partition[note->partition];
+
+    while (list->count > 0 && list->items[list->count - 1].first.lba >= note->end.lba)
+        list->count--;
+    if (list->count > 0 && list->items[list->count - 1].end.lba > note->end.lba)
+        list->items[list->count - 1].end = note->end;
+}
+
+/* Take back the newest of what limbo says of one generation: a note, or a cut. */
+static int uncut_newest(struct cartridge *c, struct map *map, bool *done, struct error *err)
+{
+    struct segment_list *limbo = &map->limbo;
+    const struct segment *item = &limbo->items[limbo->count - 1];
+    size_t from = limbo->count - 1;
+    int rc = 0;
+
+    if (item->note == NOTE_DIVISION) {
+        map->division = division_of_note(item);
+        for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+            map->partition[p].count = 0;
+    } else if (item->note == NOTE_END) {
+        uncut_end(map, item);
+    } else {
+        while (from > 0 && limbo->items[from - 1].note == NOTE_NONE &&
+               limbo->items[from - 1].died_generation == item->died_generation &&
+               limbo->items[from - 1].partition == item->partition &&
+               same_place(&limbo->items[from - 1].end, &limbo->items[from].first))
+            from--;
+        rc = uncut(c, map, &limbo->items[from], limbo->count - from, done, err);
+    }
+    limbo->count = from;
+    return rc;
+}
+
 /* Step back over the newest generation of map->limbo; *done false: there is none, or it is gone.
  * One generation may have cut more than once, if the first of the cuts came to nothing: each cut
  * left segments that follow each other. */
@@ -115,16 +141,8 @@ static int step_back(struct cartridge *c, struct map *map, struct cartridge_poin
     point->generation = limbo->items[limbo->count - 1].died_generation;
     point->ended_ns = limbo->items[limbo->count - 1].died_ns;
     while (!rc && *done && limbo->count > 0 &&
-           limbo->items[limbo->count - 1].died_generation == point->generation) {
-        size_t from = limbo->count - 1;
-
-        while (from > 0 && limbo->items[from - 1].died_generation == point->generation &&
-               limbo->items[from - 1].partition == limbo->items[from].partition &&
-               same_place(&limbo->items[from - 1].end, &limbo->items[from].first))
-            from--;
-        rc = uncut(c, map, &limbo->items[from], limbo->count - from, done, err);
-        limbo->count = from;
-    }
+           limbo->items[limbo->count - 1].died_generation == point->generation)
+        rc = uncut_newest(c, map, done, err);
     if (!rc && *done)
         *done = map_check(map, c->super.next_seq, c->identity.capacity, NULL) == 0;
     point->objects = point->filemarks = point->used = 0;
@@ -159,20 +177,29 @@ int cartridge_points(struct cartridge *c, cartridge_point_fn *fn, void *ctx, str
 /* ---- undo --------------------------------------------------------------------------------------
  */
 
+/* How many segments at their beginnings two partitions have in common. */
+static size_t common(const struct segment_list *a, const struct segment_list *b)
+{
+    size_t same = 0;
+
+    while (same < a->count && same < b->count && a->items[same].seq == b->items[same].seq &&
+           same_place(&a->items[same].end, &b->items[same].end))
+        same++;
+    return same;
+}
+
 /* Put into to's limbo what from has and to has not. */
 static int bury(const struct map *from, struct map *to, int64_t now, uint64_t generation,
                 struct error *err)
 {
+    bool divided = !division_same(&from->division, &to->division);
+    size_t before = to->limbo.count;
     int rc = 0;
 
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
-        const struct segment_list *old = &from->partition[p], *new = &to->partition[p];
-        size_t same = 0;
+        const struct segment_list *old = &from->partition[p];
+        size_t same = divided ? 0 : common(old, &to->partition[p]);
 
-        while (same < old->count && same < new->count &&
-               old->items[same].seq ==
-                   new->items[same].seq &&same_place(&old->items[same].end, &new->items[same].end))
-            same++;
         for (size_t i = same; i < old->count && !rc; i++) {
             struct segment dead = old->items[i];
 
@@ -181,6 +208,10 @@ static int bury(const struct map *from, struct map *to, int64_t now, uint64_t ge
             rc = segment_list_add(&to->limbo, &dead, err);
         }
     }
+    if (rc == 0 && divided)
+        return map_note_division(&to->limbo, &from->division, now, generation, err);
+    if (rc == 0 && to->limbo.count > before)
+        return map_note_ends(&to->limbo, from, CARTRIDGE_PARTITIONS, now, generation, err);
     return rc;
 }
 
@@ -212,49 +243,35 @@ static int map_at(struct cartridge *c, uint64_t generation, struct map *map, str
 
 static int check_undo(const struct cartridge *c, struct error *err)
 {
-    if (c->mode != CARTRIDGE_READ_WRITE)
-        return error_set(err, ERR_PROTECTED, "cartridge %s is open for reading only",
-                         c->identity.barcode);
-    if (c->super.protect)
-        return error_set(err, ERR_PROTECTED, "cartridge %s is write-protected",
-                         c->identity.barcode);
-    if (c->identity.worm)
+    int rc = check_writable(c, err);
+
+    if (rc == 0 && c->identity.worm)
         return error_set(err, ERR_PROTECTED, "cartridge %s is WORM: nothing on it was overwritten",
                          c->identity.barcode);
-    return 0;
+    return rc;
 }
 
 int cartridge_undo(struct cartridge *c, uint64_t generation, struct error *err)
 {
-    struct map now, then;
+    struct map then;
     size_t expired;
     int rc = check_undo(c, err);
 
     if (!rc)
-        rc = writer_end(c, err);
+        rc = writer_end_all(c, err);
     if (!rc && c->dirty) /* or else the new generation would hold two cuts */
         rc = super_publish(c, err);
-    expired = rc ? 0 : super_limbo_expired(c);
+    expired = rc ? 0 : super_limbo_expired(c, cartridge_map(c));
     if (!rc)
         rc = map_at(c, generation, &then, err);
     if (rc)
         return rc;
-    now = c->super.map;
-    c->super.map = then;
-    if (super_limbo_expired(c) > expired)
-        rc = error_set(err, ERR_NO_SPACE,
-                       "cartridge %s has no room in limbo (%llu bytes) for what the undo would "
-                       "take off the tape",
-                       c->identity.barcode, (unsigned long long)c->identity.limbo_bytes);
-    else if ((rc = super_publish(c, err)) != 0)
-        c->dirty = true; /* what is on the store now is not known: it is said again */
-    then = c->super.map;
-    if (rc)
-        c->super.map = now;
-    map_free(rc ? &then : &now);
-    if (rc)
-        return rc;
-    c->lost = false;
-    c->pos = (struct position){0};
-    return 0;
+    if (super_limbo_expired(c, &then) > expired) {
+        map_free(&then);
+        return error_set(err, ERR_NO_SPACE,
+                         "cartridge %s has no room in limbo (%llu bytes) for what the undo would "
+                         "take off the tape",
+                         c->identity.barcode, (unsigned long long)c->identity.limbo_bytes);
+    }
+    return super_publish_map(c, &then, err);
 }

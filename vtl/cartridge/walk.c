@@ -33,12 +33,12 @@ void segment_name(uint64_t seq, char out[STORE_NAME_MAX + 1])
 int segment_read(struct cartridge *c, const struct segment *seg, uint64_t offset, void *buf,
                  size_t len, size_t *got, struct error *err)
 {
-    const struct writer *w = &c->writer;
+    const struct writer *w = cartridge_writer_of(c, seg->seq);
     char name[STORE_NAME_MAX + 1];
     struct error why = ERROR_INIT;
     int rc;
 
-    if (w->open && w->seq == seg->seq && offset >= w->base) {
+    if (w && offset >= w->base) {
         uint64_t at = offset - w->base;
 
         *got = at >= w->len ? 0 : w->len - at < len ? w->len - (size_t)at : len;

@@ -8,7 +8,7 @@
  */
 #include "vtl/cartridge/internal.h"
 
-static int check_writable(const struct cartridge *c, struct error *err)
+int check_writable(const struct cartridge *c, struct error *err)
 {
     if (c->mode != CARTRIDGE_READ_WRITE)
         return error_set(err, ERR_PROTECTED, "cartridge %s is open for reading only",
@@ -43,17 +43,20 @@ static bool worm_admits_cut(struct cartridge *c)
 /* End the data at the position, in memory. */
 static int cut_at_position(struct cartridge *c, struct error *err)
 {
+    int64_t now = store_now(c->store);
     int rc;
 
     if (c->identity.worm && !worm_admits_cut(c))
         return error_set(err, ERR_PROTECTED,
                          "cartridge %s is WORM: what is written can't be overwritten",
                          c->identity.barcode);
-    rc = writer_end(c, err);
-    if (rc)
-        return rc;
-    rc = map_cut(cartridge_map(c), c->pos.partition, &c->pos.at, store_now(c->store),
-                 c->super.generation + 1, err);
+    rc = writer_end(c, &c->writer[c->pos.partition], err);
+    if (rc == 0)
+        rc = map_note_ends(&cartridge_map(c)->limbo, cartridge_map(c), c->pos.partition, now,
+                           c->super.generation + 1, err);
+    if (rc == 0)
+        rc = map_cut(cartridge_map(c), c->pos.partition, &c->pos.at, now, c->super.generation + 1,
+                     err);
     if (rc)
         return rc;
     c->dirty = true;
@@ -61,16 +64,14 @@ static int cut_at_position(struct cartridge *c, struct error *err)
     return 0;
 }
 
-/* Get the writer to the position. */
+/* Get a writer to the position. */
 static int prepare(struct cartridge *c, struct error *err)
 {
     int rc = 0;
 
     if (c->pos.at.lba < map_end(cartridge_map(c), c->pos.partition).lba)
         rc = cut_at_position(c, err);
-    else if (c->writer.open && c->writer.partition != c->pos.partition)
-        rc = writer_end(c, err);
-    if (rc == 0 && !c->writer.open)
+    if (rc == 0 && !c->writer[c->pos.partition].open)
         rc = writer_begin(c, c->pos.partition, err);
     return rc;
 }
@@ -84,6 +85,7 @@ static bool early_warning_at(const struct cartridge *c)
 static int write_record(struct cartridge *c, const struct record *r, const void *data,
                         bool *early_warning, struct error *err)
 {
+    struct writer *w = &c->writer[c->pos.partition];
     uint64_t capacity = cartridge_partition_capacity(c, c->pos.partition), cost = record_cost(r);
     int rc = check_writable(c, err);
 
@@ -95,13 +97,13 @@ static int write_record(struct cartridge *c, const struct record *r, const void 
         return error_set(err, ERR_END_OF_TAPE, "cartridge %s is full", c->identity.barcode);
     rc = prepare(c, err);
     if (rc == 0)
-        rc = writer_append(c, r, data, err);
+        rc = writer_append(c, w, r, data, err);
     if (rc) {
-        writer_drop_empty(c);
+        writer_drop_empty(c, w);
         return rc;
     }
     c->pos.at = map_end(cartridge_map(c), c->pos.partition);
-    rc = writer_push(c, err);
+    rc = writer_push(c, w, err);
     if (early_warning)
         *early_warning = early_warning_at(c);
     return rc;
@@ -179,7 +181,7 @@ int cartridge_sync(struct cartridge *c, uint64_t *lost, struct error *err)
     if (rc == 0 && c->dirty)
         rc = super_publish(c, err);
     if (rc && lost)
-        *lost = map_end(cartridge_map(c), c->writer.partition).lba;
+        *lost = map_end(cartridge_map(c), c->lost_partition).lba;
     return rc;
 }
 

@@ -46,18 +46,17 @@ static int writer_reserve(struct writer *w, uint64_t extra, struct error *err)
     return 0;
 }
 
-static struct segment *writer_segment(struct cartridge *c)
+static struct segment *writer_segment(struct cartridge *c, const struct writer *w)
 {
-    return map_last(cartridge_map(c), c->writer.partition);
+    return map_last(cartridge_map(c), w->partition);
 }
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-int writer_append(struct cartridge *c, const struct record *what, const void *data,
-                  struct error *err)
+int writer_append(struct cartridge *c, struct writer *w, const struct record *what,
+                  const void *data, struct error *err)
 {
-    struct writer *w = &c->writer;
-    struct segment *seg = writer_segment(c);
+    struct segment *seg = writer_segment(c, w);
     uint32_t len = what->stored;
     uint64_t offset = writer_offset(w), extent = record_extent(len);
     uint64_t files = what->type == RECORD_FILEMARK ? what->count : 0;
@@ -91,7 +90,7 @@ int writer_append(struct cartridge *c, const struct record *what, const void *da
 
 int writer_begin(struct cartridge *c, uint32_t partition, struct error *err)
 {
-    struct writer *w = &c->writer;
+    struct writer *w = &c->writer[partition];
     struct segment_header h = {.partition = partition};
     struct segment seg = {.partition = partition};
     int rc = store_random(c->store, &h.epoch, sizeof(h.epoch), err);
@@ -116,7 +115,8 @@ int writer_begin(struct cartridge *c, uint32_t partition, struct error *err)
     index_start(&w->index, h.seq, h.first_lba);
     w->chain = record_chain(w->buf, SEGMENT_HEADER_SIZE, h.epoch);
     w->len = SEGMENT_HEADER_SIZE;
-    w->base = w->flushed = w->header = w->end_offset = 0;
+    w->base = w->header = w->end_offset = 0;
+    w->flushed = w->stored = 0;
     w->partition = partition;
     w->seq = h.seq;
     w->epoch = h.epoch;
@@ -127,10 +127,8 @@ int writer_begin(struct cartridge *c, uint32_t partition, struct error *err)
     return 0;
 }
 
-void writer_drop_empty(struct cartridge *c)
+void writer_drop_empty(struct cartridge *c, struct writer *w)
 {
-    struct writer *w = &c->writer;
-
     if (!w->open || w->flushed > 0 || w->base > 0 || w->index.count > 0)
         return;
     w->open = false;
@@ -140,9 +138,8 @@ void writer_drop_empty(struct cartridge *c)
 
 /* ---- to the store ---------------------------------------------------------------------------- */
 
-static int writer_flush(struct cartridge *c, struct error *err)
+static int writer_flush(struct cartridge *c, struct writer *w, struct error *err)
 {
-    struct writer *w = &c->writer;
     struct iovec iov = {w->buf + w->flushed, w->len - w->flushed};
     char name[STORE_NAME_MAX + 1];
     int rc;
@@ -156,39 +153,51 @@ static int writer_flush(struct cartridge *c, struct error *err)
     return rc;
 }
 
-/* One COMMIT, one sync; the first time of a segment, the superblock that names it. */
-int writer_commit(struct cartridge *c, struct error *err)
+/* One COMMIT, one sync. */
+static int writer_store(struct cartridge *c, struct writer *w, struct error *err)
 {
-    struct writer *w = &c->writer;
     char name[STORE_NAME_MAX + 1];
     int rc = 0;
 
     if (w->pending)
-        rc = writer_append(c, &(struct record){.type = RECORD_COMMIT}, NULL, err);
+        rc = writer_append(c, w, &(struct record){.type = RECORD_COMMIT}, NULL, err);
     if (rc == 0)
-        rc = writer_flush(c, err);
+        rc = writer_flush(c, w, err);
     if (rc)
         return rc;
     segment_name(w->seq, name);
     rc = store_sync(c->store, name, err);
-    if (rc == 0 && !w->published)
-        rc = super_publish(c, err);
-    if (rc)
-        return rc;
+    if (rc == 0)
+        w->stored = w->len;
+    return rc;
+}
+
+/* What is stored is named, too: the buffer need not hold it any more. */
+static void writer_release(struct cartridge *c, struct writer *w)
+{
     w->published = true;
     w->base += w->len;
-    w->len = w->flushed = 0;
-    w->synced = writer_segment(c)->end;
-    return 0;
+    w->len = w->flushed = w->stored = 0;
+    w->synced = writer_segment(c, w)->end;
+}
+
+int writer_commit(struct cartridge *c, struct writer *w, struct error *err)
+{
+    int rc = writer_store(c, w, err);
+
+    if (rc == 0 && !w->published)
+        rc = super_publish(c, err);
+    if (rc == 0)
+        writer_release(c, w);
+    return rc;
 }
 
 /* ---- when it fails --------------------------------------------------------------------------- */
 
 /* Give back to the store what the segment has behind `base`, which no sync has covered: a full
  * store stays full otherwise.  It is only room: a failure leaves it until the next open. */
-static void writer_give_back(struct cartridge *c)
+static void writer_give_back(struct cartridge *c, struct writer *w)
 {
-    struct writer *w = &c->writer;
     char name[STORE_NAME_MAX + 1];
 
     segment_name(w->seq, name);
@@ -199,14 +208,13 @@ static void writer_give_back(struct cartridge *c)
 }
 
 /* Let the segment end at what is durable of it, and close it.  The buffer is left as it is. */
-static void writer_cut(struct cartridge *c)
+static void writer_cut(struct cartridge *c, struct writer *w)
 {
-    struct writer *w = &c->writer;
-    struct segment *seg = writer_segment(c);
+    struct segment *seg = writer_segment(c, w);
 
     w->open = false;
     c->dirty = true;
-    writer_give_back(c);
+    writer_give_back(c, w);
     if (w->base == 0) {
         cartridge_map(c)->partition[w->partition].count--;
         return;
@@ -217,7 +225,8 @@ static void writer_cut(struct cartridge *c)
 }
 
 /* Append again what was in the buffer of the segment given up: old[0..len). */
-static int writer_repeat(struct cartridge *c, const uint8_t *old, size_t len, struct error *err)
+static int writer_repeat(struct cartridge *c, struct writer *w, const uint8_t *old, size_t len,
+                         struct error *err)
 {
     struct record r;
     int rc = 0;
@@ -226,22 +235,22 @@ static int writer_repeat(struct cartridge *c, const uint8_t *old, size_t len, st
         if (!record_decode(old + at, &r))
             return error_set(err, ERR_INTERNAL, "the writer's buffer is damaged");
         if (r.count > 0)
-            rc = writer_append(c, &r, old + at + RECORD_HEADER_SIZE, err);
+            rc = writer_append(c, w, &r, old + at + RECORD_HEADER_SIZE, err);
     }
     return rc;
 }
 
-static int writer_rescue(struct cartridge *c, int reason, struct error *err)
+/* Store what w owes in a fresh segment. */
+static int writer_rescue(struct cartridge *c, struct writer *w, int reason, struct error *err)
 {
-    struct writer *w = &c->writer;
     size_t skip = w->base == 0 ? SEGMENT_HEADER_SIZE : 0;
     size_t len = w->len;
-    bool owes = writer_segment(c)->end.lba > w->synced.lba;
+    bool owes = writer_segment(c, w)->end.lba > w->synced.lba;
     uint8_t *old = w->buf;
     int rc;
 
-    w->len = 0;
-    writer_cut(c);
+    w->len = w->flushed = w->stored = 0;
+    writer_cut(c, w);
     if (!owes) /* only a seal failed; without it the segment is as good */
         return 0;
     w->buf = NULL;
@@ -250,64 +259,105 @@ static int writer_rescue(struct cartridge *c, int reason, struct error *err)
         super_drop_limbo(c);
     rc = writer_begin(c, w->partition, err);
     if (rc == 0)
-        rc = writer_repeat(c, old + skip, len - skip, err);
+        rc = writer_repeat(c, w, old + skip, len - skip, err);
     if (rc == 0)
-        rc = writer_commit(c, err);
+        rc = writer_store(c, w, err);
     free(old);
     return rc;
 }
 
 /* The data since the last good sync is gone: put the end of data back there. */
-static void writer_abandon(struct cartridge *c)
+static int writer_abandon(struct cartridge *c, struct writer *w, int reason,
+                          const struct error *why, struct error *err)
 {
-    struct writer *w = &c->writer;
+    struct place end;
 
     if (w->open)
-        writer_cut(c);
-    w->len = w->flushed = 0;
+        writer_cut(c, w);
+    w->len = w->flushed = w->stored = 0;
     c->lost = true;
-    if (c->pos.partition == w->partition &&
-        c->pos.at.lba > map_end(cartridge_map(c), w->partition).lba)
-        c->pos.at = map_end(cartridge_map(c), w->partition);
+    c->lost_partition = w->partition;
+    end = map_end(cartridge_map(c), w->partition);
+    if (c->pos.partition == w->partition && c->pos.at.lba > end.lba)
+        c->pos.at = end;
+    if (reason != -ERR_NO_SPACE)
+        reason = -ERR_IO;
+    return error_set(err, (enum error_code) - reason,
+                     "cartridge %s: the data from block %llu on could not be stored and is lost: "
+                     "%.300s",
+                     c->identity.barcode, (unsigned long long)end.lba, why->message);
 }
 
-static int writer_save(struct cartridge *c, int reason, const struct error *why, struct error *err)
+/* ---- settling -------------------------------------------------------------------------------- */
+
+/* The store said `reason` to what w has (0: it is stored): save it if it must be. */
+static int writer_save(struct cartridge *c, struct writer *w, int reason, const struct error *why,
+                       struct error *err)
 {
     struct error again = ERROR_INIT;
-    uint64_t first;
-    int rc;
 
     if (reason == 0)
         return 0;
     log_warning("cartridge %s: %s; writing the data again to a new segment", c->identity.barcode,
                 why->message);
-    rc = writer_rescue(c, reason, &again);
-    if (rc == 0)
+    if (writer_rescue(c, w, reason, &again) == 0)
         return 0;
-    writer_abandon(c);
-    first = map_end(cartridge_map(c), c->writer.partition).lba;
-    if (reason != -ERR_NO_SPACE)
-        reason = -ERR_IO;
-    error_set(err, (enum error_code) - reason,
-              "cartridge %s: the data from block %llu on could not be stored and is lost: %.300s",
-              c->identity.barcode, (unsigned long long)first, why->message);
-    return reason;
+    return writer_abandon(c, w, reason, why, err);
+}
+
+/* Publish the segments that were stored for the first time.  A second try, with what limbo had of
+ * the room, is all that can be done: if it fails they are lost. */
+static int publish_fresh(struct cartridge *c, struct error *err)
+{
+    struct error why = ERROR_INIT;
+    int reason = super_publish(c, &why), rc = 0;
+
+    if (reason) {
+        log_warning("cartridge %s: %s; trying again", c->identity.barcode, why.message);
+        if (reason == -ERR_NO_SPACE)
+            super_drop_limbo(c);
+        reason = super_publish(c, &why);
+    }
+    for (uint32_t p = 0; reason && p < CARTRIDGE_PARTITIONS; p++)
+        if (c->writer[p].open && !c->writer[p].published)
+            rc = writer_abandon(c, &c->writer[p], reason, &why, err);
+    return rc;
+}
+
+/* As writer_settle(), where the store has already refused something of bad (NULL: nothing). */
+static int settle(struct cartridge *c, struct writer *bad, int reason, const struct error *why,
+                  struct error *err)
+{
+    bool fresh = false;
+    int first = 0, rc;
+
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
+        struct writer *w = &c->writer[p];
+        struct error mine = ERROR_INIT;
+
+        if (!w->open || (w->len == 0 && w != bad))
+            continue;
+        rc = w == bad ? writer_save(c, w, reason, why, first ? NULL : err)
+                      : writer_save(c, w, writer_store(c, w, &mine), &mine, first ? NULL : err);
+        first = first ? first : rc;
+        fresh = fresh || (w->open && !w->published);
+    }
+    rc = fresh ? publish_fresh(c, first ? NULL : err) : 0;
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        if (c->writer[p].open && c->writer[p].len > 0)
+            writer_release(c, &c->writer[p]);
+    return first ? first : rc;
 }
 
 int writer_settle(struct cartridge *c, struct error *err)
 {
-    struct error why = ERROR_INIT;
-
-    if (!c->writer.open || c->writer.len == 0)
-        return 0;
-    return writer_save(c, writer_commit(c, &why), &why, err);
+    return settle(c, NULL, 0, NULL, err);
 }
 
 /* ---- the end of a segment -------------------------------------------------------------------- */
 
-static int writer_append_end(struct cartridge *c, struct error *err)
+static int writer_append_end(struct cartridge *c, struct writer *w, struct error *err)
 {
-    struct writer *w = &c->writer;
     size_t count = w->index.count, len = (count + 1) * INDEX_ENTRY_SIZE;
     struct record end = {.type = RECORD_END, .stored = (uint32_t)len};
     uint8_t *raw = malloc(len);
@@ -316,54 +366,60 @@ static int writer_append_end(struct cartridge *c, struct error *err)
     if (!raw)
         return error_set(err, ERR_NO_MEMORY, "no memory for the index of a segment");
     if (w->pending)
-        rc = writer_append(c, &(struct record){.type = RECORD_COMMIT}, NULL, err);
+        rc = writer_append(c, w, &(struct record){.type = RECORD_COMMIT}, NULL, err);
     for (size_t i = 0; i < count; i++)
         index_entry_encode(&w->index.entries[i], raw + i * INDEX_ENTRY_SIZE);
     index_entry_encode(&w->index.end, raw + count * INDEX_ENTRY_SIZE);
     if (rc == 0) {
         w->end_offset = writer_offset(w);
-        rc = writer_append(c, &end, raw, err);
+        rc = writer_append(c, w, &end, raw, err);
     }
     free(raw);
     return rc;
 }
 
-int writer_end(struct cartridge *c, struct error *err)
+int writer_end(struct cartridge *c, struct writer *w, struct error *err)
 {
-    struct writer *w = &c->writer;
     struct segment *seg;
     int rc;
 
-    if (!w->open)
-        return 0;
     /* Without its END record a segment is as good, only slower to open. */
-    if (writer_append_end(c, NULL) != 0)
+    if (w->open && writer_append_end(c, w, NULL) != 0)
         w->end_offset = 0;
     rc = writer_settle(c, err);
-    if (rc)
+    if (!w->open) /* it was not, or the seal failed */
         return rc;
-    if (!w->open) /* the seal failed */
-        return 0;
-    seg = writer_segment(c);
+    /* If another partition lost something, this one is sealed all the same. */
+    seg = writer_segment(c, w);
     seg->sealed = w->end_offset != 0;
     seg->records_end = w->end_offset ? w->end_offset : w->base;
     index_cache_put(&c->cache, &w->index);
     w->open = false;
     c->dirty = true;
-    return 0;
+    return rc;
 }
 
-int writer_push(struct cartridge *c, struct error *err)
+int writer_end_all(struct cartridge *c, struct error *err)
 {
-    struct writer *w = &c->writer;
+    int rc = 0;
+
+    for (uint32_t p = 0; rc == 0 && p < CARTRIDGE_PARTITIONS; p++)
+        rc = writer_end(c, &c->writer[p], err);
+    return rc;
+}
+
+int writer_push(struct cartridge *c, struct writer *w, struct error *err)
+{
     struct error why = ERROR_INIT;
+    int rc;
 
     if (writer_offset(w) >= c->identity.segment_size || w->index.count >= SEGMENT_RECORDS_MAX ||
         w->index.end.files >= UINT32_MAX / 2)
-        return writer_end(c, err);
+        return writer_end(c, w, err);
     if (w->len >= WINDOW_SIZE)
         return writer_settle(c, err);
-    if (w->len - w->flushed >= PUSH_SIZE)
-        return writer_save(c, writer_flush(c, &why), &why, err);
-    return 0;
+    if (w->len - w->flushed < PUSH_SIZE)
+        return 0;
+    rc = writer_flush(c, w, &why);
+    return rc ? settle(c, w, rc, &why, err) : 0;
 }
