@@ -30,8 +30,9 @@ struct tally {
 
 struct run {
     struct life *life;
-    struct store *template; /* the disk that every sequence begins with */
-    struct medium medium;   /* what is on it */
+    struct store *template;             /* the disk that every sequence begins with */
+    struct medium medium;               /* what is on it */
+    uint64_t history[LIFE_HISTORY_MAX]; /* ... and was, to which an undo may lead */
     uint64_t next_id;
     const char *sequence;
     uint64_t call; /* of its last operation, that is cut */
@@ -172,6 +173,7 @@ static void make_template(struct run *r)
     life_close(l);
     r->template = l->disk;
     medium_copy(&r->medium, &l->now);
+    memcpy(r->history, l->history, sizeof(r->history));
     r->next_id = l->next_id;
 }
 
@@ -186,6 +188,7 @@ static void begin(struct run *r)
     l->store = l->disk;
     l->next_id = r->next_id;
     medium_copy(&l->now, &r->medium);
+    memcpy(l->history, r->history, sizeof(l->history));
     life_state_certain(l);
     life_open(l);
     life_locate_end(l, 0);
@@ -278,11 +281,12 @@ static bool explore(struct run *r, size_t length)
 
 int main(int argc, char **argv)
 {
-    struct run r = {.life = calloc(1, sizeof(*r.life))};
+    static struct run r;
     const char *text = argc > 1 ? argv[1] : getenv("EXHAUSTIVE_LENGTH");
     size_t length = text ? strtoul(text, NULL, 10) : 4;
     bool good;
 
+    r.life = calloc(1, sizeof(*r.life));
     if (!r.life)
         return 99;
     log_set_level(LOG_LEVEL_ERROR);

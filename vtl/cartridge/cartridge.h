@@ -11,9 +11,9 @@
  *
  * Promises:
  *   1. What cartridge_sync() returned 0 for is read back identically after any crash.
- *   2. After any crash each partition is a prefix, in writing order, of what was written, at least
- *      up to the last sync; an overwrite not yet synced leaves the old data or the new, never a
- *      mix.  What is done in one partition leaves the others as they are.
+ *   2. After any crash the medium, with all its partitions, is a prefix in writing order of what
+ *      was written, at least up to the last sync; an overwrite not yet synced leaves the old data
+ * or the new, never a mix.  What is done in one partition leaves the others as they are.
  *   3. A damaged record is ERR_CORRUPT with its address; the records beside it stay readable.
  *   4. A handle opened CARTRIDGE_READ_ONLY works beside one writer, in any process, and sees what
  *      was committed when it was opened or last cartridge_refresh()ed.

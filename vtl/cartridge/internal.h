@@ -229,7 +229,8 @@ void segment_name(uint64_t seq, char out[STORE_NAME_MAX + 1]);
 
 /*
  * The open segment of a partition.  Each partition has its own, so that a host that goes to and fro
- * between two of them (LTFS does) goes on in both where it was.
+ * between two of them (LTFS does) goes on in both where it was.  At most one owes a sync: who
+ * begins to write in another partition waits for it (write.c).
  *
  *             writer_begin             first good settle              writer_end
  *   closed ------------------> unpublished -----------> published -----------> closed
@@ -276,6 +277,9 @@ int writer_settle(struct cartridge *c, struct error *err);
 /* Settle all, then seal and close the segment of w, if it has one. */
 int writer_end(struct cartridge *c, struct writer *w, struct error *err);
 int writer_end_all(struct cartridge *c, struct error *err);
+
+/* Has a partition other than this one anything that is not synced? */
+bool writer_others_owe(const struct cartridge *c, uint32_t partition);
 void writer_free(struct writer *w);
 
 /* ---- super.c ----------------------------------------------------------------------------------

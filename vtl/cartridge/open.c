@@ -434,24 +434,15 @@ int cartridge_refresh(struct cartridge *c, struct error *err)
     return rc;
 }
 
-/* Is something written that was not synced? */
-static bool owes(const struct cartridge *c)
-{
-    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
-        if (c->writer[p].open && c->writer[p].len > 0)
-            return true;
-    return false;
-}
-
 void cartridge_close(struct cartridge *c)
 {
     if (!c)
         return;
     if (c->mode == CARTRIDGE_READ_WRITE) {
         /* Sealing saves the next open a walk; if it fails, that walk is done. */
-        if (!owes(c)) {
+        if (!writer_others_owe(c, CARTRIDGE_PARTITIONS)) {
             (void)writer_end_all(c, NULL);
-            if (c->dirty && !c->branching && !owes(c))
+            if (c->dirty && !c->branching && !writer_others_owe(c, CARTRIDGE_PARTITIONS))
                 (void)super_publish(c, NULL);
         }
         store_unlock(c->store);

@@ -64,11 +64,17 @@ static int cut_at_position(struct cartridge *c, struct error *err)
     return 0;
 }
 
-/* Get a writer to the position. */
+/* Get a writer to the position.  What the others have goes first: so the whole medium, and not
+ * only each partition, is a prefix in writing order after a crash, as behind the buffer of a drive
+ * (an index that LTFS wrote in one partition never tells of data that the other lost). */
 static int prepare(struct cartridge *c, struct error *err)
 {
     int rc = 0;
 
+    if (writer_others_owe(c, c->pos.partition))
+        rc = writer_settle(c, err);
+    if (rc)
+        return rc;
     if (c->pos.at.lba < map_end(cartridge_map(c), c->pos.partition).lba)
         rc = cut_at_position(c, err);
     if (rc == 0 && !c->writer[c->pos.partition].open)

@@ -328,8 +328,8 @@ static int publish_fresh(struct cartridge *c, struct error *err)
 static int settle(struct cartridge *c, struct writer *bad, int reason, const struct error *why,
                   struct error *err)
 {
-    bool fresh = false;
-    int first = 0, rc;
+    bool fresh = false, stored = false;
+    int first = 0, rc = 0;
 
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
         struct writer *w = &c->writer[p];
@@ -341,8 +341,13 @@ static int settle(struct cartridge *c, struct writer *bad, int reason, const str
                       : writer_save(c, w, writer_store(c, w, &mine), &mine, first ? NULL : err);
         first = first ? first : rc;
         fresh = fresh || (w->open && !w->published);
+        stored = stored || rc == 0;
     }
-    rc = fresh ? publish_fresh(c, first ? NULL : err) : 0;
+    rc = 0;
+    if (fresh)
+        rc = publish_fresh(c, first ? NULL : err);
+    else if (stored && c->dirty) /* a cut elsewhere came before what was stored now */
+        (void)super_publish(c, NULL);
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
         if (c->writer[p].open && c->writer[p].len > 0)
             writer_release(c, &c->writer[p]);
@@ -352,6 +357,14 @@ static int settle(struct cartridge *c, struct writer *bad, int reason, const str
 int writer_settle(struct cartridge *c, struct error *err)
 {
     return settle(c, NULL, 0, NULL, err);
+}
+
+bool writer_others_owe(const struct cartridge *c, uint32_t partition)
+{
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        if (p != partition && c->writer[p].open && c->writer[p].len > 0)
+            return true;
+    return false;
 }
 
 /* ---- the end of a segment -------------------------------------------------------------------- */
