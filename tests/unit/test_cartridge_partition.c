@@ -295,7 +295,7 @@ static void test_refusals(void)
     CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err), err);
     CHECK_OK(cartridge_format(c, two, 2, &err), err);
     CHECK_OK(go(c, 1, 0), err);
-    CHECK_OK(put(c, 1, 0), err);
+    CHECK_OK(put(c, 3, 0), err);
     CHECK_FAILS(cartridge_format(c, two, 2, &err), ERR_PROTECTED, err);
     CHECK_OK(go(c, 1, 0), err);
     CHECK_FAILS(put(c, 1, 0), ERR_PROTECTED, err);
