@@ -6,13 +6,13 @@
  *   ORACLE_SHARE=n       of the sequences of two and three steps only every n-th (1: all)
  *   ORACLE_SEQUENCES=n   random sequences
  *   ORACLE_SEED=n        of the random ones, and where the share begins
+ *   ORACLE_DIFFERENCES=n after so many a test ends
  */
 #include "tests/oracle/oracle.h"
 #include "tests/unit/check.h"
 
-#define DIFFERENCES_MAX 8 /* of one test, then it is clear */
-#define RANDOM_STEPS    60
-#define REACH_STEPS     3
+#define RANDOM_STEPS 60
+#define REACH_STEPS  3
 
 static unsigned long setting(const char *name, unsigned long usual)
 {
@@ -44,7 +44,7 @@ static void walk_init(struct walk *w, bool reduced, unsigned long share)
 /* Every sequence of `length` steps that begins with the `done` that are there. */
 static void walk(struct walk *w, const struct oracle_place *place, unsigned done, unsigned length)
 {
-    if (w->differences >= DIFFERENCES_MAX)
+    if (w->differences >= setting("ORACLE_DIFFERENCES", 8))
         return;
     if (done == length) {
         if (w->number++ % w->share == 0)
@@ -103,11 +103,11 @@ static void test_random(void)
 {
     unsigned long sequences = setting("ORACLE_SEQUENCES", 2000), seed = setting("ORACLE_SEED", 1);
     const struct oracle_step *steps[RANDOM_STEPS];
-    unsigned differences = 0;
+    unsigned long differences = 0, most = setting("ORACLE_DIFFERENCES", 8);
 
     oracle_start();
     random_state = 0x9e3779b97f4a7c15ULL + seed;
-    for (unsigned long s = 0; s < sequences && differences < DIFFERENCES_MAX; s++) {
+    for (unsigned long s = 0; s < sequences && differences < most; s++) {
         const struct oracle_place *place = &oracle_places[random_below(oracle_place_count)];
 
         for (unsigned i = 0; i < RANDOM_STEPS; i++)
