@@ -23,6 +23,7 @@ static struct oracle {
     bool differed;  /* ... and it did: nothing is known of the drive any more */
     char said[512]; /* what did */
     struct model_answer expected;
+    uint8_t pages[2][64]; /* mode pages 0Ah and 10h/01h as the drive has them */
 } oracle;
 
 /* ---- comparing ------------------------------------------------------------------------------- */
@@ -275,6 +276,26 @@ static uint32_t seed_here(const struct model *m, uint32_t fresh)
     return m->at < p->count && p->objects[m->at].offset == 0 ? p->objects[m->at].seed : fresh;
 }
 
+/* A host changes what it wants in the page that it was told. */
+static void complete_list(uint8_t *list, size_t len)
+{
+    size_t at = 4u + list[3];
+    const uint8_t *page = oracle.pages[at < len && list[at] == 0x50];
+
+    for (size_t i = 2; at + i < len; i++)
+        list[at + i] |= page[i];
+}
+
+static void learn_page(uint8_t code, uint8_t subcode, uint8_t page[64])
+{
+    const struct model_request r = {
+        .cdb = {0x1a, 0x08, code, subcode, 0xff}, .cdb_len = 6, .in_size = 255};
+    const struct rig_answer *a = rig_run(&r, NULL);
+
+    if (a->status == MODEL_GOOD && a->in_len > 4)
+        memcpy(page, a->in + 4, a->in_len - 4 < 64 ? a->in_len - 4 : 64);
+}
+
 void oracle_request(const struct oracle_step *step, const struct model *m, uint32_t fresh,
                     struct model_request *r)
 {
@@ -288,6 +309,7 @@ void oracle_request(const struct oracle_step *step, const struct model *m, uint3
     r->cdb_len = unhex(step->cdb, r->cdb, sizeof(r->cdb));
     if (step->list) {
         r->out_len = unhex(step->list, list, sizeof(list));
+        complete_list(list, r->out_len);
         r->out = list;
     } else {
         oracle_fit(r, m, step->short_room ? 2 : 1);
@@ -435,7 +457,7 @@ static bool set_modes(const struct model *want)
 
     if (want->block_length || !want->buffered || want->descriptors || want->software_protect) {
         snprintf(list, sizeof(list),
-                 "00 00 %s 08 00 00 00 00 00 %06x 0a 0a %s 00 %s 40 00 00 00 00 00 00",
+                 "00 00 %s 08 00 00 00 00 00 %06x 0a 0a %s 00 %s 00 00 00 00 00 00 00",
                  want->buffered ? "10" : "00", (unsigned)want->block_length,
                  want->descriptors ? "04" : "00", want->software_protect ? "08" : "00");
         fine = run_text("15 10 00 00 18 00", list);
@@ -502,6 +524,8 @@ void oracle_start(void)
         tape->worm = t == RIG_WORM;
     }
     change_tape(RIG_TAPES);
+    learn_page(0x0a, 0, oracle.pages[0]);
+    learn_page(0x10, 1, oracle.pages[1]);
 }
 
 void oracle_stop(void)
@@ -565,7 +589,7 @@ bool oracle_run(const struct oracle_place *place, const struct oracle_step *cons
         left = shorten(place, shorter, left);
         fails(place, shorter, left);
     } else {
-        printf("    but not when it is done again from the start\n");
+        printf("    but not from a new start: what came before is the cause\n");
     }
     printf("    from \"%s\":", place->name);
     for (unsigned i = 0; i < left; i++)

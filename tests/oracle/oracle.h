@@ -22,7 +22,7 @@ enum oracle_data {
 struct oracle_step {
     const char *name;
     const char *cdb;  /* hex; NULL: a reset of the logical unit */
-    const char *list; /* hex: the parameter list, or NULL */
+    const char *list; /* hex: a mode parameter list, or NULL; of a page, the bits to be set */
     enum oracle_data data;
     unsigned nexus;
     bool short_room;  /* the initiator has room, or sends, but half of what the CDB says */

@@ -263,10 +263,10 @@ const struct oracle_step oracle_steps[] = {
     {.name = "unbuffered", .cdb = "15 10 00 00 04 00", .list = "00 00 00 00"},
     {.name = "software write protect",
      .cdb = "15 10 00 00 10 00",
-     .list = "00 00 10 00 0a 0a 00 00 08 40 00 00 00 00 00 00"},
+     .list = "00 00 10 00 0a 0a 00 00 08 00 00 00 00 00 00 00"},
     {.name = "descriptor sense",
      .cdb = "15 10 00 00 10 00",
-     .list = "00 00 10 00 0a 0a 04 00 00 40 00 00 00 00 00 00"},
+     .list = "00 00 10 00 0a 0a 04 00 00 00 00 00 00 00 00 00"},
     {.name = "reset"},
     {.name = "a reserved bit", .cdb = "08 80 00 02 00 00"},
 };
