@@ -58,7 +58,7 @@ static void test_echo(void)
     rig_stop();
 }
 
-/* Microcode, data and vendor modes are refused; each of the 32 modes has an answer. */
+/* Microcode and vendor modes are refused; each of the 32 modes has an answer. */
 static void test_buffer_modes(void)
 {
     rig_start();
@@ -66,15 +66,107 @@ static void test_buffer_modes(void)
         uint8_t cdb[10] = {0x3b, (uint8_t)mode};
 
         rig_send(rig.a, DRIVE, cdb, 10, NULL, 0, 0);
-        CU_ASSERT_EQUAL(answer.status, mode == 0x0a ? SCSI_GOOD : SCSI_CHECK_CONDITION);
+        CU_ASSERT_EQUAL(answer.status,
+                        mode == 2 || mode == 0x0a ? SCSI_GOOD : SCSI_CHECK_CONDITION);
         cdb[0] = 0x3c;
         rig_send(rig.a, SECOND, cdb, 10, NULL, 0, 0);
-        CU_ASSERT_EQUAL(answer.status,
-                        mode == 2 || mode == 3 || mode == 0x0b ? SCSI_GOOD : SCSI_CHECK_CONDITION);
+        CU_ASSERT_EQUAL(answer.status, mode == 0 || mode == 2 || mode == 3 || mode == 0x0b
+                                           ? SCSI_GOOD
+                                           : SCSI_CHECK_CONDITION);
     }
-    rig_cdb(rig.a, DRIVE, "3c 03 00 00 00 00 00 00 04 00", NULL, 0, 4);
+    rig_cdb(rig.a, DRIVE, "3c 03 01 00 00 00 00 00 04 00", NULL, 0, 4); /* no such buffer */
     CU_ASSERT_EQUAL(answer.in_len, 4);
     CU_ASSERT_EQUAL(get_be32(answer.in), 0);
+    rig_stop();
+}
+
+/* The data buffer: parts of it are written and read, within its bounds; anybody reads it. */
+static void test_data_buffer(void)
+{
+    rig_start();
+    rig_cdb(rig.a, DRIVE, "3c 03 00 00 00 00 00 00 04 00", NULL, 0, 4);
+    CU_ASSERT_EQUAL(get_be32(answer.in), 65532);
+    CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "3b 02 00 00 ff fa 00 00 02 00", "xy", 2, 0), SCSI_GOOD);
+    rig_cdb(rig.a, DRIVE, "3b 02 00 00 ff fb 00 00 02 00", "xy", 2, 0);
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
+    rig_cdb(rig.a, DRIVE, "3b 02 01 00 00 00 00 00 02 00", "xy", 2, 0);
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
+    rig_cdb(rig.b, DRIVE, "3c 02 00 00 ff f9 00 00 09 00", NULL, 0, 9);
+    CU_ASSERT_EQUAL(answer.in_len, 3);
+    CU_ASSERT_EQUAL(memcmp(answer.in, "\0xy", 3), 0);
+    rig_cdb(rig.b, DRIVE, "3c 02 00 00 ff fd 00 00 09 00", NULL, 0, 9);
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
+    rig_cdb(rig.b, DRIVE, "3c 00 00 00 00 00 01 00 00 00", NULL, 0, 65536); /* header and data */
+    CU_ASSERT_EQUAL(answer.in_len, 65536);
+    CU_ASSERT_EQUAL(get_be32(answer.in), 65532);
+    CU_ASSERT_EQUAL(memcmp(answer.in + 65534, "xy", 2), 0);
+    rig_stop();
+}
+
+/* ---- identifying information ----------------------------------------------------------------- */
+
+static void test_identifier(void)
+{
+    static const uint8_t types[12] = {0, 0, 0, 8, 0x00, 0, 0x02, 0x00, 0x04, 0, 0x01, 0x00};
+    uint8_t longest[513] = {0};
+
+    for (unsigned lun = CHANGER; lun <= DRIVE; lun++) {
+        rig_start();
+        rig_cdb(rig.a, lun, "a3 05 00 00 00 00 00 00 00 ff fe 00", NULL, 0, 255);
+        CU_ASSERT_EQUAL(answer.in_len, 12);
+        CU_ASSERT_EQUAL(memcmp(answer.in, types, 12), 0);
+        rig_cdb(rig.a, lun, "a3 05 00 00 00 00 00 00 00 ff 00 00", NULL, 0, 255);
+        CU_ASSERT_EQUAL(answer.in_len, 4);
+        CU_ASSERT_EQUAL(rig_cdb(rig.a, lun, "a4 06 00 00 00 00 00 00 00 05 00 00", "rack7", 5, 0),
+                        SCSI_GOOD);
+        rig_cdb(rig.b, lun, TUR, NULL, 0, 0);
+        CHECK_SENSE(KEY_UNIT_ATTENTION, ASC_IDENTIFIER_CHANGED);
+        CU_ASSERT_EQUAL(rig_cdb(rig.a, lun, "a4 06 00 00 00 00 00 00 00 05 04 00", "text", 5, 0),
+                        SCSI_GOOD);
+        rig_cdb(rig.a, lun, "a4 06 00 00 00 00 00 00 00 04 04 00", "text", 4, 0); /* no end */
+        CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_LIST);
+        rig_cdb(rig.a, lun, "a4 06 00 00 00 00 00 00 02 01 00 00", longest, 513, 0);
+        CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
+        rig_cdb(rig.a, lun, "a4 06 00 00 00 00 00 00 00 01 02 00", longest, 1, 0); /* no such */
+        CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
+        rig_restart();
+        rig_cdb(rig.a, lun, "a3 05 00 00 00 00 00 00 00 ff 00 00", NULL, 0, 255);
+        CU_ASSERT_EQUAL(answer.in_len, 9);
+        CU_ASSERT_EQUAL(memcmp(answer.in, "\0\0\0\5rack7", 9), 0);
+        rig_cdb(rig.a, lun, "a4 06 00 00 00 00 00 00 00 00 00 00", NULL, 0, 0);
+        rig_cdb(rig.a, lun, "a3 05 00 00 00 00 00 00 00 ff 00 00", NULL, 0, 255);
+        CU_ASSERT_EQUAL(answer.in_len, 4);
+        rig_stop();
+    }
+}
+
+/* REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS, short and with time-outs. */
+static void test_functions(void)
+{
+    static const uint8_t extended[16] = {0xd8, 0, 0, 12, 1, 0, 0, 0, 0, 0, 0x04, 0xb0, 0, 0, 0, 10};
+
+    rig_start();
+    rig_cdb(rig.a, DRIVE, "a3 0d 00 00 00 00 00 00 00 ff 00 00", NULL, 0, 255);
+    CU_ASSERT_EQUAL(answer.in_len, 4);
+    CU_ASSERT_EQUAL(memcmp(answer.in, "\xd8\0\0\0", 4), 0);
+    rig_cdb(rig.a, DRIVE, "a3 0d 80 00 00 00 00 00 00 ff 00 00", NULL, 0, 255);
+    CU_ASSERT_EQUAL(answer.in_len, 16);
+    CU_ASSERT_EQUAL(memcmp(answer.in, extended, 16), 0);
+    rig_stop();
+}
+
+/* EXTENDED COPY is not there at all: no tape copies by itself. */
+static void test_no_copy(void)
+{
+    rig_start();
+    for (unsigned lun = CHANGER; lun <= DRIVE; lun++) {
+        rig_cdb(rig.a, lun, "83 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", NULL, 0, 0);
+        CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
+        rig_cdb(rig.a, lun, "84 03 00 00 00 00 00 00 00 00 00 00 00 ff 00 00", NULL, 0, 255);
+        CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
+        rig_cdb(rig.a, lun, "a3 0c 01 83 00 00 00 00 00 ff 00 00", NULL, 0, 255);
+        CU_ASSERT_EQUAL(answer.in[1], 0x01); /* not supported */
+    }
     rig_stop();
 }
 
@@ -282,6 +374,10 @@ static void test_extension_page(void)
 static const struct check_test tests[] = {
     {"echo", test_echo},
     {"buffer_modes", test_buffer_modes},
+    {"data_buffer", test_data_buffer},
+    {"identifier", test_identifier},
+    {"functions", test_functions},
+    {"no_copy", test_no_copy},
     {"diagnostic_pages", test_diagnostic_pages},
     {"media_serial", test_media_serial},
     {"device_status", test_device_status},

@@ -43,19 +43,26 @@ void cmd_prevent_allow(struct scsi_lu *lu, struct scsi_task *task)
     task->nexus->lu[lu->lun].prevents = task->cdb[4] == 1;
 }
 
+/* REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS (SPC-5 6.37).  With REPD also how long they may take:
+ * an abort waits for the command that runs. */
 void cmd_report_tmfs(struct scsi_lu *lu, struct scsi_task *task)
 {
+    enum { ABORT_TASK = 0x80, ABORT_TASK_SET = 0x40, CLEAR_TASK_SET = 0x10, LU_RESET = 0x08 };
+    enum { TMFTMOV = 0x01, LONG = 1200, SHORT = 10 /* in 100 ms */ };
+    const unsigned functions = ABORT_TASK | ABORT_TASK_SET | CLEAR_TASK_SET | LU_RESET;
+    bool extended = task->cdb[2] & 0x80;
     uint32_t allocation = get_be32(task->cdb + 6);
     struct reply r = task_reply(task, allocation);
 
     (void)lu;
-    reply_u8(&r, 0xd8); /* ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LUN RESET (SPC-5 6.37) */
-    reply_u8(&r, 0);
-    reply_u8(&r, 0);
-    reply_u8(&r, 0);
-    if (task->cdb[2] & 0x80) { /* REPD: additional length and time-outs, none told */
-        reply_patch(&r, 3, 12, 1);
-        reply_zero(&r, 12);
+    reply_u8(&r, functions);
+    reply_zero(&r, 2); /* no QUERY TASK SET, QUERY ASYNCHRONOUS EVENT, I_T NEXUS RESET */
+    reply_u8(&r, extended ? 12 : 0);
+    if (extended) {
+        reply_u8(&r, TMFTMOV);
+        reply_zero(&r, 3); /* none of them is bound by the short time-out */
+        reply_be32(&r, LONG);
+        reply_be32(&r, SHORT);
     }
     task_replied(task, &r, allocation);
 }

@@ -192,6 +192,7 @@ struct scsi_lu {
     uint8_t echo[ECHO_MAX]; /* WRITE BUFFER, echo mode */
     size_t echo_len;
     const struct scsi_nexus *echo_owner; /* compared, never followed */
+    uint8_t *data_buffer;                /* WRITE BUFFER, data mode; the unit's; NULL: never */
     struct drive *drive;                 /* one of the three is set */
     struct changer *changer;
     struct disk *disk;
@@ -346,6 +347,8 @@ void cmd_receive_diagnostic(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_send_diagnostic(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_write_buffer(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_read_buffer(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_report_identifier(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_set_identifier(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_report_timestamp(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_set_timestamp(struct scsi_lu *lu, struct scsi_task *task);
 

@@ -80,6 +80,7 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_SOURCE_EMPTY = 0x3b0e,
                   ASC_DRIVE_REMOVED = 0x3b1a,
                   ASC_REPORTED_LUNS_CHANGED = 0x3f0e,
+                  ASC_IDENTIFIER_CHANGED = 0x3f05,
                   ASC_INTERNAL_FAILURE = 0x4400,
                   ASC_LOAD_FAILED = 0x5300,
                   ASC_REMOVAL_PREVENTED = 0x5302,

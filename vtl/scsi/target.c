@@ -70,6 +70,8 @@ static void lu_free(struct scsi_lu *lu)
         return;
     registrations_free(&lu->persistent);
     log_free(lu);
+    free(lu->data_buffer);
+    lu->data_buffer = NULL;
     changer_destroy(lu);
     drive_destroy(lu);
     disk_destroy(lu);
