@@ -124,6 +124,8 @@ CLI_VERB(catalog_files);
 CLI_VERB(catalog_rebuild);
 CLI_VERB(catalog_check);
 CLI_VERB(catalog_delete);
+CLI_VERB(personality_list);
+CLI_VERB(personality_show);
 CLI_VERB(mount);
 CLI_VERB(exec);
 CLI_VERB(version);

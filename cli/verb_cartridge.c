@@ -19,8 +19,9 @@ const struct cli_option verb_cartridge_create_options[] = {
     {"slot", "N", "put it there; several cartridges into the slots from there on"},
     {"import-export", "N", "put it into that import/export element"},
     {"capacity", "SIZE", "native capacity; default: that of the kind of media"},
-    {"media", "KIND", "L5, L6, L7, L8 or L9; default: as the barcode ends, else L8"},
-    {"worm", NULL, "write once, never overwrite"},
+    {"generation", "KIND", "LTO-5 to LTO-10, LTO-M8; default: as the barcode ends, else LTO-8"},
+    {"media", "KIND", "the same"},
+    {"worm", NULL, "write once, never overwrite; default: as the barcode ends"},
     {NULL, NULL, NULL},
 };
 
@@ -32,7 +33,7 @@ struct creation {
 static json_t *create_arguments(const struct cli *cli, const struct creation *c, unsigned i)
 {
     json_t *args = json_pack("{sssb}", "barcode", cli->operands[i], "worm", cli_flag(cli, "worm"));
-    const char *media = cli_value(cli, "media");
+    const char *media = cli_value(cli, cli_value(cli, "media") ? "media" : "generation");
     char place[24] = "";
 
     if (c->slot)
@@ -82,6 +83,8 @@ int verb_cartridge_create(struct cli *cli, struct error *err)
         rc = cli_number(cli, "import-export", 1, LIBRARY_IMPORT_EXPORT_MAX, &c.import_export, err);
     if (!rc)
         rc = cli_size(cli, "capacity", &c.capacity, err);
+    if (!rc && cli_value(cli, "media") && cli_value(cli, "generation"))
+        rc = error_set(err, ERR_USAGE, "--media and --generation are the same: give one of them");
     if (!rc && c.slot && c.import_export)
         rc = error_set(err, ERR_USAGE, "--slot and --import-export contradict each other");
     if (rc)

@@ -21,21 +21,23 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "vtl/control/control.h"
+#include "vtl/control/models.h"
 
 #define BARCODE_DIGITS 6 /* characters of an LTO barcode in front of its media type */
-#define MEDIA_SUFFIX   "L8"
 
 const struct cli_option verb_init_options[] = {
+    {"library-model", "NAME", "what the changer says it is; 'capstan personality list' shows them"},
+    {"drive-model", "NAME", "what the drives say they are; default: IBM-ULT3580-TD8"},
     {"name", "TEXT", "name of the library; default: capstan"},
     {"serial", "TEXT", "serial number of the changer, A-Z and 0-9; default: a random one"},
     {"drives", "N", "tape drives; default: 2"},
-    {"slots", "N", "storage slots; default: 8"},
-    {"import-export", "N", "import/export elements; default: 1"},
+    {"slots", "N", "storage slots; default: 8, or what --library-model has"},
+    {"import-export", "N", "import/export elements; default: 1, or what --library-model has"},
     {"portal", "LIST", "addresses to listen on; default: 127.0.0.1:3260; port 0: any free one"},
     {"target", "NAME", "iSCSI name of the target; default: made from the serial number"},
-    {"cartridges", "N", "make that many LTO-8 cartridges in the first slots; default: none"},
+    {"cartridges", "N", "make that many cartridges in the first slots; default: none"},
     {"prefix", "TEXT", "beginning of their barcodes; default: CAP, for CAP001L8, CAP002L8 ..."},
-    {"capacity", "SIZE", "their capacity; default: that of LTO-8, 12T"},
+    {"capacity", "SIZE", "their capacity; default: that of the drives' own kind: LTO-8, 12T"},
     {NULL, NULL, NULL},
 };
 
@@ -43,6 +45,8 @@ const struct cli_option verb_init_options[] = {
 static const struct {
     const char *option, *section, *key;
 } settings[] = {
+    {"library-model", "library", "model"},
+    {"drive-model", "library", "drive_model"},
     {"name", "library", "name"},
     {"serial", "library", "serial"},
     {"drives", "library", "drives"},
@@ -55,6 +59,7 @@ static const struct {
 struct init {
     const struct cli *cli;
     struct config *config;
+    struct models models;
     const char *prefix;
     unsigned cartridges;
     uint64_t capacity; /* 0: the default */
@@ -99,6 +104,23 @@ static int configure(struct init *init, struct error *err)
         if (*p >= 'A' && *p <= 'Z')
             *p = (char)(*p - 'A' + 'a');
     return config_set(init->config, "iscsi", "target", target, err);
+}
+
+/* The models, and what a library of this model has unless the user says otherwise. */
+static int choose_models(struct init *init, struct error *err)
+{
+    int rc = models_load(init->config, &init->models, err);
+    const struct personality *p = init->models.scsi.changer;
+
+    if (rc)
+        return error_set(err, rc == -ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_USAGE, "%s", err->message);
+    if (!cli_value(init->cli, "library-model"))
+        return 0;
+    if (!cli_value(init->cli, "slots"))
+        init->config->slots = p->slots;
+    if (!cli_value(init->cli, "import-export"))
+        init->config->import_export = p->import_export;
+    return 0;
 }
 
 static int check_cartridges(struct init *init, struct error *err)
@@ -189,7 +211,8 @@ static int make_cartridges(struct init *init, struct library *library, struct er
         char barcode[CARTRIDGE_BARCODE_MAX + 1];
         json_t *args, *result;
 
-        snprintf(barcode, sizeof(barcode), "%s%0*u" MEDIA_SUFFIX, init->prefix, width, i);
+        snprintf(barcode, sizeof(barcode), "%s%0*u%s", init->prefix, width, i,
+                 init->models.scsi.drives[0]->native->barcode);
         args = init->capacity
                    ? json_pack("{sssI}", "barcode", barcode, "capacity", (json_int_t)init->capacity)
                    : json_pack("{ss}", "barcode", barcode);
@@ -212,7 +235,7 @@ static int make_library(struct init *init, struct error *err)
     config_geometry(init->config, &geometry);
     rc = library_create(init->cli->root, &geometry, err);
     if (!rc)
-        rc = library_open(init->cli->root, &geometry, &library, err);
+        rc = models_open_library(&init->models, init->config, &library, err);
     if (rc)
         return rc;
     rc = make_cartridges(init, library, err);
@@ -273,6 +296,8 @@ int verb_init(struct cli *cli, struct error *err)
     int rc = configure(&init, err);
 
     if (!rc)
+        rc = choose_models(&init, err);
+    if (!rc)
         rc = check_cartridges(&init, err);
     if (!rc)
         rc = check_empty(cli->root, err);
@@ -285,6 +310,7 @@ int verb_init(struct cli *cli, struct error *err)
     }
     if (!rc)
         rc = report(&init, err);
+    models_free(&init.models);
     config_free(init.config);
     return rc;
 }

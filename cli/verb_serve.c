@@ -26,6 +26,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "vtl/control/control.h"
+#include "vtl/control/models.h"
 
 #define LOGOUT_GRACE_MS 3000 /* for initiators to log out */
 
@@ -39,6 +40,7 @@ const struct cli_option verb_serve_options[] = {
 struct daemon {
     const char *root;
     struct config *config;
+    struct models models;
     struct control control;
     struct control_server *server;
     sigset_t signals; /* that end it */
@@ -56,7 +58,6 @@ static void daemon_ask_stop(void *ctx)
 
 static int daemon_up(struct daemon *d, struct error *err)
 {
-    struct library_geometry geometry;
     struct iscsid_options options;
     struct timespec now;
     int rc = config_load(d->root, &d->config, err);
@@ -69,11 +70,12 @@ static int daemon_up(struct daemon *d, struct error *err)
     d->control = (struct control){.config = d->config,
                                   .since_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
                                   .stop = daemon_ask_stop};
-    config_geometry(d->config, &geometry);
     config_iscsi_options(d->config, &options);
-    rc = library_open(d->root, &geometry, &d->control.library, err);
+    rc = models_load(d->config, &d->models, err);
     if (!rc)
-        rc = scsi_target_create(d->control.library, NULL, &d->control.target, err);
+        rc = models_open_library(&d->models, d->config, &d->control.library, err);
+    if (!rc)
+        rc = scsi_target_create(d->control.library, &d->models.scsi, &d->control.target, err);
     if (!rc && d->config->test_disk)
         rc = scsi_target_add_disk(d->control.target, d->config->test_disk, err);
     if (!rc)
@@ -97,6 +99,7 @@ static void daemon_down(struct daemon *d)
         scsi_target_destroy(d->control.target);
     if (d->control.library)
         library_close(d->control.library);
+    models_free(&d->models);
     config_free(d->config);
 }
 

@@ -62,7 +62,7 @@ expect 2 "barcode" "$capstan" cartridge create "$(printf 'A\377B')"
 expect 2 "barcode" "$capstan" cartridge create "$(printf 'A%.0s' {1..33})"
 expect 1 "CAP001L8" "$capstan" cartridge create CAP001L8
 expect 2 "at least 1000000 bytes" "$capstan" cartridge create --capacity 999999 NEW001L8
-expect 2 "no kind of media 'L3'" "$capstan" cartridge create --media L3 NEW001L8
+expect 2 "no kind of media 'L33'" "$capstan" cartridge create --media L33 NEW001L8
 expect 2 "contradict" "$capstan" cartridge create --slot 1 --import-export 1 NEW001L8
 expect 1 "slot:1 is full: it holds the cartridge CAP001L8" "$capstan" cartridge create --slot 1 NEW001L8
 expect 1 "there is no slot 6: they are numbered 1 to 5" "$capstan" cartridge create --slot 6 NEW001L8

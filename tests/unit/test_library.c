@@ -270,6 +270,43 @@ static void test_barcode_media(void)
     CU_ASSERT(m.density == 0x5e && !m.worm && !m.cleaning);
 }
 
+/* Another layout moves addresses only: what is stored, and who lies where, stays. */
+static void test_layout(void)
+{
+    const struct library_layout stk = {{0, 0, 1000, 10, 500}, 8}, msl = {{0, 0, 1001, 101, 1}, 32};
+    const struct library_layout crowded = {{0, 0, 4, 3, 2}, 8};
+    struct library_element e;
+    struct library *lib;
+
+    fresh();
+    lib = reopen(&geometry);
+    CHECK_OK(make(lib, "LAYO01L8", LIBRARY_ADDRESS_SLOT + 3), err);
+    CHECK_OK(library_move(lib, LIBRARY_ADDRESS_SLOT + 3, LIBRARY_ADDRESS_DRIVE + 1, &err), err);
+    CHECK_FAILS(library_set_layout(lib, &crowded, &err), ERR_RANGE, err);
+    CHECK_OK(library_set_layout(lib, &stk, &err), err);
+    CHECK_OK(library_element(lib, 501, &e, &err), err);
+    CU_ASSERT_STRING_EQUAL(e.barcode, "LAYO01L8");
+    CU_ASSERT(e.type == ELEMENT_DRIVE && e.source_valid && e.source == 1003);
+    CHECK_FAILS(library_element(lib, LIBRARY_ADDRESS_DRIVE + 1, &e, &err), ERR_NOT_FOUND, err);
+    CHECK_OK(library_move(lib, 501, 1005, &err), err);
+    CHECK_OK(library_move(lib, 1005, 500, &err), err);
+    CHECK_FAILS(make(lib, "TOOLONG01L8", 0xffff), ERR_RANGE, err);
+    library_close(lib);
+
+    lib = reopen(&geometry); /* as it is stored */
+    CHECK_OK(library_element(lib, LIBRARY_ADDRESS_DRIVE, &e, &err), err);
+    CU_ASSERT_STRING_EQUAL(e.barcode, "LAYO01L8");
+    CU_ASSERT(e.source_valid && e.source == LIBRARY_ADDRESS_SLOT + 5);
+    CHECK_OK(library_set_layout(lib, &msl, &err), err); /* drives in front of the rest */
+    CHECK_OK(library_element(lib, 1, &e, &err), err);
+    CU_ASSERT(e.type == ELEMENT_DRIVE && e.full && e.source == 1006);
+    CU_ASSERT_EQUAL(library_first(lib, ELEMENT_IMPORT_EXPORT), 101);
+    CHECK_OK(library_element(lib, 101, &e, &err), err);
+    CU_ASSERT_EQUAL(e.type, ELEMENT_IMPORT_EXPORT);
+    library_close(lib);
+    clean();
+}
+
 /* What a crash leaves: half made, made but not placed, foreign; and a row whose directory is gone.
  */
 static void test_strays(void)
@@ -583,6 +620,7 @@ static const struct check_test tests[] = {
     {"elements_in_order", test_elements_in_order},
     {"cartridge_create", test_cartridge_create},
     {"barcode_media", test_barcode_media},
+    {"layout", test_layout},
     {"strays", test_strays},
     {"kill", test_kill},
     {"values", test_values},

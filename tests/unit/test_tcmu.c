@@ -131,7 +131,7 @@ static void make_library(void)
     CHECK_OK(library_create(root_path, &geometry, &err), err);
     CHECK_OK(library_open(root_path, &geometry, &lib, &err), err);
     CHECK_OK(cartridge_identity_default(&id, "TCM001L8", 0x5e, &err), err);
-    CHECK_OK(library_cartridge_create(lib, &id, library_drive_address(0), &err), err);
+    CHECK_OK(library_cartridge_create(lib, &id, library_drive_address(lib, 0), &err), err);
     library_close(lib);
 }
 

@@ -12,6 +12,7 @@
 
 #include "common/checked.h"
 #include "common/cleanup.h"
+#include "vtl/personality/personality.h"
 
 /* ---- what a text may look like ----------------------------------------------------------- */
 
@@ -76,6 +77,29 @@ static const char *portal_refusal(const char *value)
     return NULL;
 }
 
+/* Whether there is such a model, is for models_load(). */
+static const char *model_refusal(const char *value)
+{
+    return only_of(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
+               ? NULL
+               : "the name of a model is made of A-Z, a-z, 0-9, '-', '_' and '.'";
+}
+
+static const char *drive_model_refusal(const char *value)
+{
+    const char digits[] = "0123456789";
+    size_t first = strspn(value, digits), last = 1;
+    const char *at = value + first;
+
+    if (*at == '-') {
+        last = strspn(at + 1, digits);
+        at += 1 + last;
+    }
+    if (first < 1 || first > 3 || last < 1 || last > 3 || *at != '=' || !at[1])
+        return "it must be DRIVE=MODEL or FIRST-LAST=MODEL, as in 2-3=IBM-ULT3580-TD9";
+    return model_refusal(at + 1);
+}
+
 /* ---- the table --------------------------------------------------------------------------- */
 
 #define AT(member) offsetof(struct config, member)
@@ -92,6 +116,14 @@ static const struct config_key keys[] = {
      AT(slots)},
     {"library", "import_export", CONFIG_NUMBER, 0, LIBRARY_IMPORT_EXPORT_MAX, "1",
      "number of import/export elements", NULL, AT(import_export)},
+    {"library", "model", CONFIG_TEXT, 1, 32, PERSONALITY_DEFAULT_CHANGER,
+     "what model the medium changer says it is; 'capstan personality list' shows them",
+     model_refusal, AT(library_model)},
+    {"library", "drive_model", CONFIG_TEXT, 1, 32, PERSONALITY_DEFAULT_DRIVE,
+     "the same of the drives", model_refusal, AT(drive_model)},
+    {"library", "drive_models", CONFIG_LIST, 0, CONFIG_LIST_MAX, "",
+     "the same of some drives: 2=MODEL or 2-3=MODEL, drives are numbered from 0",
+     drive_model_refusal, AT(drive_models)},
     {"library", "test_disk", CONFIG_NUMBER, 0, SCSI_DISK_MIB_MAX, "0",
      "MiB of a disk in memory behind the drives, for test tools; 0: none", NULL, AT(test_disk)},
     {"iscsi", "target", CONFIG_TEXT, 5, ISCSI_NAME_MAX, NULL, "name of the iSCSI target",
@@ -449,6 +481,7 @@ void config_free(struct config *config)
 {
     if (!config)
         return;
+    list_clear(&config->drive_models);
     list_clear(&config->portals);
     list_clear(&config->initiators);
     free(config->root);

@@ -45,7 +45,9 @@ struct config {
     char name[CONFIG_TEXT_MAX];
     char serial[CONFIG_TEXT_MAX];
     unsigned drives, slots, import_export;
-    unsigned test_disk; /* MiB; 0: none */
+    unsigned test_disk;                                                /* MiB; 0: none */
+    char library_model[CONFIG_TEXT_MAX], drive_model[CONFIG_TEXT_MAX]; /* names of personalities */
+    struct config_list drive_models; /* of some drives, over drive_model: "0=NAME", "2-3=NAME" */
 
     /* [iscsi] */
     char target[CONFIG_TEXT_MAX];

@@ -12,61 +12,71 @@
 #include "common/checked.h"
 #include "common/json.h"
 #include "vtl/control/place.h"
+#include "vtl/personality/medium.h"
 
-/* ---- kinds of media ---------------------------------------------------------------------- */
+/* ---- create ------------------------------------------------------------------------------ */
 
-static const struct media {
-    const char *suffix; /* the last two characters of an LTO barcode */
-    uint8_t density;    /* SSC density code */
-    const char *name;
-} media_table[] = {
-    {"L5", 0x58, "LTO-5"}, {"L6", 0x5a, "LTO-6"}, {"L7", 0x5c, "LTO-7"},
-    {"L8", 0x5e, "LTO-8"}, {"L9", 0x60, "LTO-9"},
-};
-
-#define MEDIA_DEFAULT "L8"
-
-static const struct media *media_find(const char *suffix)
+/* What the cartridge will be: what its barcode says, and what the user says, if they agree. */
+static int choose_medium(const char *barcode, const char *wanted, bool worm,
+                         const struct medium **out, bool *out_worm, struct error *err)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(media_table); i++)
-        if (strcmp(media_table[i].suffix, suffix) == 0)
-            return &media_table[i];
-    return NULL;
+    struct medium_label label = medium_of_barcode(barcode);
+    const struct medium *m = wanted         ? medium_by_name(wanted)
+                             : label.medium ? label.medium
+                                            : medium_by_name(MEDIUM_DEFAULT);
+
+    if (!m)
+        return error_set(
+            err, ERR_USAGE,
+            "there is no kind of media '%.20s'; use LTO-3 to LTO-10, LTO-M8 or the end "
+            "of a barcode, as L8",
+            wanted);
+    if (label.cleaning && (wanted || worm))
+        return error_set(err, ERR_USAGE,
+                         "the barcode %.40s is that of a cleaning cartridge, which has neither "
+                         "generation nor WORM; choose another barcode, or leave those options out",
+                         barcode);
+    if (label.medium && label.medium != m)
+        return error_set(err, ERR_USAGE,
+                         "the barcode %.40s says %s, but %s was asked for; let it end in %s, or "
+                         "leave --generation out",
+                         barcode, label.medium->name, m->name, m->barcode);
+    if (worm && !m->worm_type)
+        return error_set(err, ERR_USAGE, "there are no WORM cartridges of the kind %s", m->name);
+    if (worm && label.medium && !label.worm)
+        return error_set(
+            err, ERR_USAGE,
+            "the barcode %.40s says that it is no WORM cartridge; let it end in %s, or "
+            "leave --worm out",
+            barcode, m->worm_barcode);
+    *out = m;
+    *out_worm = worm || label.worm;
+    return 0;
 }
 
 static const char *media_name(uint8_t density)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(media_table); i++)
-        if (media_table[i].density == density)
-            return media_table[i].name;
-    return "unknown";
-}
+    const struct medium *m = medium_by_density(density);
 
-/* ---- create ------------------------------------------------------------------------------ */
+    return m ? m->name : "unknown";
+}
 
 static int identity_from(const json_t *args, struct cartridge_identity *id, struct error *err)
 {
     const char *barcode = json_get_text(args, "barcode", "");
-    size_t len = strlen(barcode);
-    const char *wanted = json_get_text(args, "media", NULL);
-    const struct media *media = media_find(wanted    ? wanted
-                                           : len > 2 ? barcode + len - 2
-                                                     : MEDIA_DEFAULT);
     int64_t capacity = json_get_integer(args, "capacity", 0);
+    const struct medium *medium = NULL;
     struct error why = ERROR_INIT;
-    int rc;
+    bool worm = false;
+    int rc = choose_medium(barcode, json_get_text(args, "media", NULL),
+                           json_is_true(json_object_get(args, "worm")), &medium, &worm, err);
 
-    if (wanted && !media)
-        return error_set(err, ERR_USAGE,
-                         "there is no kind of media '%.20s'; use L5, L6, L7, L8 or"
-                         " L9",
-                         wanted);
-    if (!media)
-        media = media_find(MEDIA_DEFAULT);
-    rc = cartridge_identity_default(id, barcode, media->density, &why);
+    if (rc)
+        return rc;
+    rc = cartridge_identity_default(id, barcode, medium->density, &why);
     if (rc) /* all that can be wrong is what the user wrote */
         return error_set(err, rc == -ERR_RANGE ? ERR_USAGE : why.code, "%s", why.message);
-    id->worm = json_is_true(json_object_get(args, "worm"));
+    id->worm = worm;
     if (capacity == 0)
         return 0;
     id->capacity = (uint64_t)capacity;

@@ -80,7 +80,7 @@ static int drive_details(json_t *row, const struct scsi_drive_state *state, stru
 
 static int drive_complete(struct picture *p, json_t *row, const struct library_element *e)
 {
-    unsigned drive = (unsigned)(e->address - LIBRARY_ADDRESS_DRIVE);
+    unsigned drive = (unsigned)(e->address - library_first(p->control->library, ELEMENT_DRIVE));
     struct scsi_drive_state state;
     int rc;
 

@@ -12,13 +12,12 @@
 static const struct place_kind {
     const char *prefix;
     enum element_type type;
-    uint16_t base;  /* first element address */
     unsigned first; /* number of the first one */
     const char *what;
 } kinds[] = {
-    {"slot:", ELEMENT_SLOT, LIBRARY_ADDRESS_SLOT, 1, "slot"},
-    {"ie:", ELEMENT_IMPORT_EXPORT, LIBRARY_ADDRESS_IMPORT_EXPORT, 1, "import/export element"},
-    {"drive:", ELEMENT_DRIVE, LIBRARY_ADDRESS_DRIVE, 0, "drive"},
+    {"slot:", ELEMENT_SLOT, 1, "slot"},
+    {"ie:", ELEMENT_IMPORT_EXPORT, 1, "import/export element"},
+    {"drive:", ELEMENT_DRIVE, 0, "drive"},
 };
 
 static unsigned kind_count(const struct library *lib, const struct place_kind *kind)
@@ -54,13 +53,14 @@ static int resolve_numbered(struct library *lib, const struct place_kind *kind, 
                    ? error_set(err, ERR_NOT_FOUND, "this library has no %s", kind->what)
                    : error_set(err, ERR_NOT_FOUND, "there is no %s %lu: they are numbered %u to %u",
                                kind->what, n, kind->first, kind->first + count - 1);
-    return library_element(lib, (uint16_t)(kind->base + n - kind->first), out, err);
+    return library_element(lib, (uint16_t)(library_first(lib, kind->type) + n - kind->first), out,
+                           err);
 }
 
 static int resolve_address(struct library *lib, unsigned long address, struct library_element *out,
                            struct error *err)
 {
-    if (address > UINT16_MAX || address == LIBRARY_ADDRESS_TRANSPORT ||
+    if (address > UINT16_MAX || address == library_first(lib, ELEMENT_TRANSPORT) ||
         library_element(lib, (uint16_t)address, out, NULL))
         return error_set(err, ERR_NOT_FOUND,
                          "there is no element with the address %lu; name a place as slot:1, drive:0"
@@ -109,9 +109,10 @@ int place_resolve(struct library *lib, const char *text, unsigned bare, struct l
 char *place_text(const struct library *lib, uint16_t address, char buf[PLACE_TEXT_SIZE])
 {
     for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
-        unsigned n = (unsigned)address - kinds[i].base;
+        uint16_t base = library_first(lib, kinds[i].type);
+        unsigned n = (unsigned)(address - base);
 
-        if (address >= kinds[i].base && n < kind_count(lib, &kinds[i])) {
+        if (address >= base && n < kind_count(lib, &kinds[i])) {
             snprintf(buf, PLACE_TEXT_SIZE, "%s%u", kinds[i].prefix, n + kinds[i].first);
             return buf;
         }

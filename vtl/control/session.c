@@ -9,6 +9,7 @@
 
 #include "common/checked.h"
 #include "common/cleanup.h"
+#include "vtl/control/models.h"
 #include "vtl/control/socket.h"
 
 #define SEND_MS   10000
@@ -118,18 +119,16 @@ int control_request(const char *root, const char *op, const json_t *args, json_t
 
 static int reach(struct control_session *s, struct error *err)
 {
-    struct library_geometry geometry;
     json_t *result = NULL;
     int rc;
 
-    config_geometry(s->config, &geometry);
     for (int i = 0;; i++) {
         rc = control_request(s->config->root, "ping", NULL, &result, &s->pid, err);
         json_decref(result);
         s->daemon = rc == 0;
         if (rc != -ERR_NOT_FOUND && rc != -ERR_CLOSED)
             return rc;
-        rc = library_open(s->config->root, &geometry, &s->control.library, err);
+        rc = models_open_library_only(s->config, &s->control.library, err);
         if (rc != -ERR_BUSY || i == TRIES)
             return rc;
         nanosleep(&(struct timespec){.tv_nsec = TRY_EVERY}, NULL);

@@ -13,18 +13,7 @@
 #include "common/checked.h"
 #include "vtl/library/internal.h"
 
-/* The kinds of element in rising order of address, as they lie in lib->elements. */
-static const struct kind {
-    enum element_type type;
-    uint16_t first;
-} kinds[] = {
-    {ELEMENT_TRANSPORT, LIBRARY_ADDRESS_TRANSPORT},
-    {ELEMENT_IMPORT_EXPORT, LIBRARY_ADDRESS_IMPORT_EXPORT},
-    {ELEMENT_DRIVE, LIBRARY_ADDRESS_DRIVE},
-    {ELEMENT_SLOT, LIBRARY_ADDRESS_SLOT},
-};
-
-static unsigned kind_count(const struct library_geometry *g, enum element_type type)
+unsigned library_kind_count(const struct library_geometry *g, enum element_type type)
 {
     switch (type) {
     case ELEMENT_IMPORT_EXPORT:
@@ -49,11 +38,11 @@ struct library_element *library_lookup(struct library *lib, uint16_t address)
 {
     unsigned index = 0;
 
-    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++) {
-        unsigned count = kind_count(library_geometry(lib), kinds[k].type);
+    for (unsigned k = 0; k < LIBRARY_KINDS; k++) {
+        unsigned count = library_kind_count(library_geometry(lib), lib->kinds[k].type);
 
-        if (address >= kinds[k].first && address - kinds[k].first < (int)count)
-            return &lib->elements[index + address - kinds[k].first];
+        if (address >= lib->kinds[k].first && address - lib->kinds[k].first < (int)count)
+            return &lib->elements[index + address - lib->kinds[k].first];
         index += count;
     }
     return NULL;
@@ -152,8 +141,7 @@ static void layout_free(struct layout *l)
 
 static int layout_allocate(struct layout *l, const struct library_geometry *g, struct error *err)
 {
-    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++)
-        l->count += kind_count(g, kinds[k].type);
+    l->count = 1 + g->drives + g->slots + g->import_export;
     for (l->bucket_count = 16; l->bucket_count < l->count * 2;)
         l->bucket_count *= 2;
     l->version = calloc(1, sizeof(*l->version));
@@ -171,13 +159,14 @@ static void layout_fill(struct library *lib, struct layout *l, const struct libr
 {
     unsigned at = 0;
 
-    for (size_t k = 0; k < ARRAY_LENGTH(kinds); k++) {
-        for (unsigned i = 0; i < kind_count(g, kinds[k].type); i++) {
+    for (unsigned k = 0; k < LIBRARY_KINDS; k++) {
+        for (unsigned i = 0; i < library_kind_count(g, lib->kinds[k].type); i++) {
             struct library_element *e = &l->elements[at++];
-            uint16_t address = (uint16_t)(kinds[k].first + i);
+            uint16_t address = (uint16_t)(lib->kinds[k].first + i);
             const struct library_element *old = lib->elements ? library_lookup(lib, address) : NULL;
 
-            *e = old ? *old : (struct library_element){.address = address, .type = kinds[k].type};
+            *e = old ? *old
+                     : (struct library_element){.address = address, .type = lib->kinds[k].type};
         }
     }
 }
@@ -185,8 +174,10 @@ static void layout_fill(struct library *lib, struct layout *l, const struct libr
 int library_lay_out(struct library *lib, const struct library_geometry *g, struct error *err)
 {
     struct layout l = {0};
-    int rc = layout_allocate(&l, g, err);
+    int rc = library_check_room(lib, g, err);
 
+    if (rc == 0)
+        rc = layout_allocate(&l, g, err);
     if (rc != 0)
         return rc;
     layout_fill(lib, &l, g);

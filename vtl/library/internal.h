@@ -11,6 +11,13 @@
 #include "vtl/library/places.h"
 
 #define LIBRARY_NO_ADDRESS 0xffff
+#define LIBRARY_KINDS      4
+
+/* The elements of a type lie together. */
+struct library_kind {
+    enum element_type type;
+    uint16_t first;
+};
 
 /* The counts at one time.  Readers follow the newest without a lock, so older ones are kept until
  * the library is closed. */
@@ -20,9 +27,8 @@ struct geometry_version {
 };
 
 /*
- * The elements are kept in memory in rising order of address: the transport, the import/export
- * elements, the drives, the slots.  What is in memory is what library.db says: a change is made
- * there first and here only after the commit.
+ * The elements are kept in memory in rising order of address.  What is in memory is what library.db
+ * says: a change is made there first and here only after the commit.
  *
  * Locks, in this order: create_lock (one cartridge is made at a time), then lock.
  */
@@ -32,6 +38,8 @@ struct library {
     pthread_mutex_t lock;                      /* everything below */
     char *root;
     int lock_fd;
+    struct library_kind kinds[LIBRARY_KINDS]; /* in rising order of address: the layout */
+    unsigned barcode_max;                     /* characters of a new cartridge's barcode */
     struct places *places;
     struct library_element *elements;
     unsigned element_count;
@@ -52,6 +60,18 @@ void library_free_elements(struct library *lib);
 void library_unindex(struct library *lib, struct library_element *e);
 void library_index(struct library *lib, struct library_element *e);
 void library_index_all(struct library *lib);
+
+/* The layout of library.db: layout.c. */
+void library_stored_layout(struct library *lib);
+
+/* An element as library.db knows it.  With the lock held. */
+struct library_element library_stored(const struct library *lib, const struct library_element *e);
+
+/* Whether there are addresses for so many elements; ERR_RANGE. */
+int library_check_room(const struct library *lib, const struct library_geometry *g,
+                       struct error *err);
+
+unsigned library_kind_count(const struct library_geometry *g, enum element_type type);
 
 /* The element at address, or NULL.  With the lock held. */
 struct library_element *library_lookup(struct library *lib, uint16_t address);

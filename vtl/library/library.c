@@ -150,10 +150,12 @@ static int library_apply(struct library *lib, struct library_element *changed, u
             rc = places_take(lib->places, old->barcode, err);
     }
     for (unsigned i = 0; rc == 0 && i < count; i++) {
-        if (changed[i].full)
-            rc = places_put(lib->places, &changed[i], err);
+        struct library_element stored = library_stored(lib, &changed[i]);
+
+        if (stored.full)
+            rc = places_put(lib->places, &stored, err);
         if (rc == 0)
-            rc = places_touch(lib->places, &changed[i], err);
+            rc = places_touch(lib->places, &stored, err);
     }
     if (rc != 0) {
         places_rollback(lib->places);

@@ -30,7 +30,8 @@ enum element_type {
     ELEMENT_DRIVE = 4,
 };
 
-/* First element address of each kind; the counts are in struct library_geometry. */
+/* First element address of each kind, unless library_set_layout() says otherwise; the counts are in
+ * struct library_geometry. */
 #define LIBRARY_ADDRESS_TRANSPORT     0x0000
 #define LIBRARY_ADDRESS_IMPORT_EXPORT 0x0010
 #define LIBRARY_ADDRESS_DRIVE         0x0100
@@ -73,6 +74,20 @@ int library_create(const char *root, const struct library_geometry *geometry, st
 int library_open(const char *root, const struct library_geometry *geometry, struct library **out,
                  struct error *err);
 void library_close(struct library *lib);
+
+/* The element addresses that hosts see, and how long a barcode the library reads. */
+struct library_layout {
+    uint16_t first[5];    /* by enum element_type */
+    unsigned barcode_max; /* characters, 1 to CARTRIDGE_BARCODE_MAX */
+};
+
+/* Give the elements other addresses; what is stored does not change with it.  After library_open(),
+ * before anybody has seen an address.  ERR_RANGE: elements would lie on each other.  A cartridge
+ * with a longer barcode stays; a new one is refused. */
+int library_set_layout(struct library *lib, const struct library_layout *layout, struct error *err);
+
+/* The first address of a kind of element. */
+uint16_t library_first(const struct library *lib, enum element_type type);
 
 /* The counts at this moment; valid until the library is closed, but not changed with it. */
 const struct library_geometry *library_geometry(const struct library *lib);
@@ -171,8 +186,8 @@ struct library_media {
 void library_barcode_media(const char *barcode, struct library_media *media);
 
 /* Make a new empty cartridge and put it into `to` (0xffff: the first empty slot).  ERR_EXISTS: the
- * barcode is taken or the element is full; ERR_STATE: the library has no empty slot.  A crash
- * leaves the whole cartridge or none. */
+ * barcode is taken or the element is full; ERR_RANGE: it is longer than the library reads;
+ * ERR_STATE: the library has no empty slot.  A crash leaves the whole cartridge or none. */
 int library_cartridge_create(struct library *lib, struct cartridge_identity *id, uint16_t to,
                              struct error *err);
 
@@ -205,10 +220,10 @@ void library_set_store_layer(struct library *lib, library_store_layer *layer, vo
 int library_cartridge_path(const char *root, const char *barcode, char *buf, size_t size,
                            struct error *err);
 
-/* Drive n (0-based) as an element address, and back (-1 if address is no drive). */
-static inline uint16_t library_drive_address(unsigned drive)
+/* Drive n (0-based) as an element address. */
+static inline uint16_t library_drive_address(const struct library *lib, unsigned drive)
 {
-    return (uint16_t)(LIBRARY_ADDRESS_DRIVE + drive);
+    return (uint16_t)(library_first(lib, ELEMENT_DRIVE) + drive);
 }
 
 #endif

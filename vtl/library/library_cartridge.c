@@ -144,6 +144,11 @@ static int check_new(struct library *lib, const char *barcode, const char *path,
     struct library_element *e;
     struct stat st;
 
+    if (strlen(barcode) > lib->barcode_max)
+        return error_set(err, ERR_RANGE,
+                         "The model of this library reads barcodes of up to %u characters, so it "
+                         "can't take %s; choose a shorter one, or another library_model",
+                         lib->barcode_max, barcode);
     if (library_lookup_barcode(lib, barcode) || lstat(path, &st) == 0) /* also in the vault */
         return error_set(err, ERR_EXISTS, "There is a cartridge %s already", barcode);
     return new_place(lib, to, &e, err);

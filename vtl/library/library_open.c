@@ -231,6 +231,7 @@ int library_open(const char *root, const struct library_geometry *geometry, stru
         return error_set(err, ERR_NO_MEMORY, "There is no memory to open the library");
     }
     lib->lock_fd = -1;
+    library_stored_layout(lib);
     pthread_mutex_init(&lib->lock, NULL);
     pthread_mutex_init(&lib->create_lock, NULL);
     rc = library_take_lock(lib, err);

@@ -19,7 +19,7 @@ static void removed_name(unsigned drive, char name[32])
 
 static struct library_element *drive_element(struct library *lib, unsigned drive)
 {
-    return library_lookup(lib, library_drive_address(drive));
+    return library_lookup(lib, library_drive_address(lib, drive));
 }
 
 /* ---- storing --------------------------------------------------------------------------------- */
@@ -99,9 +99,9 @@ int library_resize(struct library *lib, unsigned slots, unsigned import_export, 
     struct library_geometry g = *library_geometry(lib);
     int rc;
 
-    if ((rc = check_emptied(lib, LIBRARY_ADDRESS_SLOT, slots, g.slots, err)) != 0 ||
-        (rc = check_emptied(lib, LIBRARY_ADDRESS_IMPORT_EXPORT, import_export, g.import_export,
-                            err)) != 0)
+    if ((rc = check_emptied(lib, library_first(lib, ELEMENT_SLOT), slots, g.slots, err)) != 0 ||
+        (rc = check_emptied(lib, library_first(lib, ELEMENT_IMPORT_EXPORT), import_export,
+                            g.import_export, err)) != 0)
         return rc;
     g.slots = slots;
     g.import_export = import_export;

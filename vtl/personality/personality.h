@@ -40,6 +40,7 @@ enum personality_type {
     PERSONALITY_DISK = 0x00, /* the test disk, which is no file */
     PERSONALITY_DRIVE = 0x01,
     PERSONALITY_CHANGER = 0x08,
+    PERSONALITY_ANY = 0xff, /* for personality_find() */
 };
 
 /* Whose mode and log pages it has where those of the makers differ. */

@@ -137,7 +137,9 @@ static int load_directory(struct personality_set *set, const char *directory, st
     int count = scandir(directory, &entries, is_personality, alphasort), rc = 0;
 
     if (count < 0)
-        return errno == ENOENT ? 0 : error_errno(err, "%s cannot be read", directory);
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 0
+                   : error_errno(err, "%s cannot be read", directory);
     for (int i = 0; i < count; i++) {
         if (rc == 0)
             rc = load_file(set, directory, entries[i]->d_name, err);
@@ -194,6 +196,11 @@ static unsigned likeness(const char *word, const char *name)
     return same;
 }
 
+static bool is_of(const struct personality *p, enum personality_type type)
+{
+    return type == PERSONALITY_ANY || p->type == type;
+}
+
 /* Names of this type that are most like the word, or all if none is. */
 static void name_near(const struct personality_set *set, enum personality_type type,
                       const char *word, char *text, size_t size)
@@ -202,13 +209,13 @@ static void name_near(const struct personality_set *set, enum personality_type t
     size_t len = 0;
 
     for (size_t i = 0; i < set->count; i++) {
-        unsigned n = set->items[i]->type == type ? likeness(word, set->items[i]->name) : 0;
+        unsigned n = is_of(set->items[i], type) ? likeness(word, set->items[i]->name) : 0;
 
         best = n > best ? n : best;
     }
     text[0] = '\0';
     for (size_t i = 0; i < set->count && len < size; i++) {
-        if (set->items[i]->type == type && likeness(word, set->items[i]->name) >= best)
+        if (is_of(set->items[i], type) && likeness(word, set->items[i]->name) >= best)
             len += (size_t)snprintf(text + len, size - len, "%s%s", len ? ", " : "",
                                     set->items[i]->name);
     }
@@ -217,12 +224,14 @@ static void name_near(const struct personality_set *set, enum personality_type t
 int personality_find(const struct personality_set *set, enum personality_type type,
                      const char *name, const struct personality **out, struct error *err)
 {
-    const char *kind = type == PERSONALITY_DRIVE ? "drive" : "medium changer";
+    const char *kind = type == PERSONALITY_DRIVE     ? "drive"
+                       : type == PERSONALITY_CHANGER ? "medium changer"
+                                                     : "drive or medium changer";
     char near[200];
     bool found;
     size_t i = set_place(set, name, &found);
 
-    if (found && set->items[i]->type == type) {
+    if (found && is_of(set->items[i], type)) {
         *out = set->items[i];
         return 0;
     }

@@ -11,14 +11,14 @@
 
 enum { ACTION_OPEN = 0, ACTION_CLOSE = 1 };
 
-static unsigned door(uint16_t address)
+static unsigned door(const struct scsi_lu *lu, uint16_t address)
 {
-    return (unsigned)(address - LIBRARY_ADDRESS_IMPORT_EXPORT);
+    return (unsigned)(address - library_first(lu->target->library, ELEMENT_IMPORT_EXPORT));
 }
 
 bool changer_is_open(const struct scsi_lu *lu, uint16_t address)
 {
-    return door(address) < LIBRARY_IMPORT_EXPORT_MAX && lu->changer->open[door(address)];
+    return door(lu, address) < LIBRARY_IMPORT_EXPORT_MAX && lu->changer->open[door(lu, address)];
 }
 
 void cmd_open_close(struct scsi_lu *lu, struct scsi_task *task)
@@ -37,7 +37,7 @@ void cmd_open_close(struct scsi_lu *lu, struct scsi_task *task)
         task_bad_cdb(lu, task, 4, 4);
         return;
     }
-    open = &lu->changer->open[door(address)];
+    open = &lu->changer->open[door(lu, address)];
     if (action == ACTION_OPEN && lu_prevented(lu)) {
         task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED);
         return;

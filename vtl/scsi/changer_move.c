@@ -10,9 +10,9 @@
 
 struct scsi_lu *changer_drive_at(struct scsi_target *target, uint16_t address)
 {
-    return address < LIBRARY_ADDRESS_DRIVE
-               ? NULL
-               : target_drive(target, (unsigned)(address - LIBRARY_ADDRESS_DRIVE));
+    uint16_t first = library_first(target->library, ELEMENT_DRIVE);
+
+    return address < first ? NULL : target_drive(target, (unsigned)(address - first));
 }
 
 /* ---- one job --------------------------------------------------------------------------------- */
@@ -118,12 +118,12 @@ static int move_one(struct robot_job *job, struct error *err)
 
 uint64_t changer_import_export(struct scsi_target *target)
 {
+    uint16_t first = library_first(target->library, ELEMENT_IMPORT_EXPORT);
     uint64_t sum = 0;
     struct library_element e;
 
     for (unsigned i = 0; i < library_geometry(target->library)->import_export; i++) {
-        if (library_element(target->library, (uint16_t)(LIBRARY_ADDRESS_IMPORT_EXPORT + i), &e,
-                            NULL) == 0)
+        if (library_element(target->library, (uint16_t)(first + i), &e, NULL) == 0)
             sum += e.generation;
     }
     return sum;
@@ -181,7 +181,9 @@ static void move_result(struct scsi_lu *lu, struct scsi_task *task, const struct
 /* Transport element address: ours, or 0 for "the default", which is the same. */
 static bool good_transport(struct scsi_lu *lu, struct scsi_task *task)
 {
-    if (get_be16(task->cdb + 2) == LIBRARY_ADDRESS_TRANSPORT)
+    uint16_t transport = get_be16(task->cdb + 2);
+
+    if (transport == 0 || transport == library_first(lu->target->library, ELEMENT_TRANSPORT))
         return true;
     task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_INVALID_ELEMENT);
     return false;

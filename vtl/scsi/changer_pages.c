@@ -29,15 +29,16 @@ static const uint8_t extended_capabilities[20] = {
 /* Element address assignment (SMC-3 7.3.3). */
 static void addresses_refresh(struct scsi_lu *lu, uint8_t *page)
 {
-    const struct library_geometry *g = library_geometry(lu->target->library);
+    struct library *lib = lu->target->library;
+    const struct library_geometry *g = library_geometry(lib);
 
-    put_be16(page + 2, LIBRARY_ADDRESS_TRANSPORT);
+    put_be16(page + 2, library_first(lib, ELEMENT_TRANSPORT));
     put_be16(page + 4, 1);
-    put_be16(page + 6, LIBRARY_ADDRESS_SLOT);
+    put_be16(page + 6, library_first(lib, ELEMENT_SLOT));
     put_be16(page + 8, (uint16_t)g->slots);
-    put_be16(page + 10, LIBRARY_ADDRESS_IMPORT_EXPORT);
+    put_be16(page + 10, library_first(lib, ELEMENT_IMPORT_EXPORT));
     put_be16(page + 12, (uint16_t)g->import_export);
-    put_be16(page + 14, LIBRARY_ADDRESS_DRIVE);
+    put_be16(page + 14, library_first(lib, ELEMENT_DRIVE));
     put_be16(page + 16, (uint16_t)g->drives);
 }
 

@@ -70,9 +70,11 @@ static unsigned element_flags(struct scsi_lu *lu, const struct library_element *
 
 /* Bytes 6 and 7 of a drive's descriptor are obsolete since SMC-2, but Linux' ch finds the drives by
  * them: "on my own bus and target, this LUN".  Three bits hold a LUN up to 7. */
-static void put_drive_address(struct reply *r, const struct library_element *e)
+static void put_drive_address(const struct element_report *w, const struct library_element *e)
 {
-    unsigned lun = e->type == ELEMENT_DRIVE ? e->address - LIBRARY_ADDRESS_DRIVE + 1u : 8;
+    struct scsi_lu *drive = changer_drive_at(w->lu->target, e->address);
+    unsigned lun = drive ? drive->lun : 8;
+    struct reply *r = w->r;
 
     reply_u8(r, lun < 8 ? (unsigned)LU_VALID | lun : 0);
     reply_u8(r, 0);
@@ -128,7 +130,7 @@ static void put_descriptor(struct element_report *w, const struct library_elemen
     reply_u8(r, element_flags(w->lu, e) | (exception ? FLAG_EXCEPT : 0u));
     reply_u8(r, 0);
     reply_be16(r, exception);
-    put_drive_address(r, e);
+    put_drive_address(w, e);
     reply_u8(r, 0);
     reply_u8(r, (e->source_valid ? SVALID : 0u) | medium_type(e));
     reply_be16(r, e->source_valid ? e->source : 0);

@@ -221,7 +221,7 @@ int drive_create(struct scsi_lu *lu, struct error *err)
     if (!lu->drive->usage)
         return error_set(err, ERR_NO_MEMORY, "There is no memory for drive %u", lu->lun - 1);
     lu->drive->number = lu->lun - 1;
-    lu->drive->address = library_drive_address(lu->lun - 1);
+    lu->drive->address = library_drive_address(lu->target->library, lu->lun - 1);
     lu->drive->generation = UINT64_MAX; /* look at the element before the first command */
     lu->state.drive = lu->drive->number;
     return 0;

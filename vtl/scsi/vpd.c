@@ -91,5 +91,5 @@ void vpd_automation_serial(struct scsi_lu *lu, struct reply *r)
 void vpd_element_address(struct scsi_lu *lu, struct reply *r)
 {
     reply_be16(r, 0);
-    reply_be16(r, library_drive_address(lu->lun - 1));
+    reply_be16(r, library_drive_address(lu->target->library, lu->lun - 1));
 }

@@ -23,6 +23,7 @@
 #include "common/error.h"
 #include "common/log.h"
 #include "vtl/control/config.h"
+#include "vtl/control/models.h"
 #include "vtl/library/library.h"
 #include "vtl/scsi/cdb.h"
 #include "vtl/scsi/scsi.h"
@@ -34,6 +35,7 @@
 struct tcmu_root {
     struct tcmu_root *next;
     char path[256];
+    struct models models;
     struct library *library;
     struct scsi_target *target;
     unsigned users;
@@ -97,6 +99,7 @@ static void root_close(struct tcmu_root *root)
         scsi_target_destroy(root->target);
     if (root->library)
         library_close(root->library);
+    models_free(&root->models);
     free(root);
 }
 
@@ -104,19 +107,18 @@ static int root_open(const char *path, struct tcmu_root **out, struct error *err
 {
     struct tcmu_root *root = calloc(1, sizeof(*root));
     struct config *config = NULL;
-    struct library_geometry geometry;
     int rc;
 
     if (!root)
         return error_set(err, ERR_NO_MEMORY, "no memory for the library of %s", path);
     snprintf(root->path, sizeof(root->path), "%s", path);
     rc = config_load(path, &config, err);
-    if (rc == 0) {
-        config_geometry(config, &geometry);
-        rc = library_open(path, &geometry, &root->library, err);
-    }
     if (rc == 0)
-        rc = scsi_target_create(root->library, NULL, &root->target, err);
+        rc = models_load(config, &root->models, err);
+    if (rc == 0)
+        rc = models_open_library(&root->models, config, &root->library, err);
+    if (rc == 0)
+        rc = scsi_target_create(root->library, &root->models.scsi, &root->target, err);
     config_free(config);
     if (rc < 0) {
         root_close(root);
