@@ -205,6 +205,8 @@ void rig_start(void)
         REQUIRE(library_cartridge_create(rig.library, &id, slot(t), &err), err);
     }
     REQUIRE(scsi_target_create(rig.library, NULL, &rig.target, &err), err);
+    /* The model counts native bytes as the host's. */
+    scsi_target_set_compression(rig.target, CARTRIDGE_PLAIN);
     for (unsigned n = 0; n < MODEL_NEXUSES; n++)
         REQUIRE(
             scsi_nexus_create(rig.target, n ? "iqn.b,i,0x1" : "iqn.a,i,0x1", &rig.nexus[n], &err),

@@ -300,6 +300,7 @@ static void rig_open(void)
     CHECK_OK(library_open(rig.root, &geometry, &rig.library, &err), err);
     library_set_store_layer(rig.library, fault_layer, NULL);
     CHECK_OK(scsi_target_create(rig.library, &models, &rig.target, &err), err);
+    scsi_target_set_compression(rig.target, rig.compression);
     if (rig.disk_mib)
         CHECK_OK(scsi_target_add_disk(rig.target, rig.disk_mib, &err), err);
     CHECK_OK(scsi_nexus_create(rig.target, "iqn.test:a,i,0x1", &rig.a, &err), err);

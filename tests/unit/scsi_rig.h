@@ -24,9 +24,11 @@ struct rig {
     struct scsi_target *target;
     struct scsi_nexus *a, *b;
     /* Set before rig_start(), and back afterwards: */
-    unsigned disk_mib;         /* a test disk, LUN 3; 0: none */
-    const char *model;         /* of drive 0; NULL: the default */
-    const char *library_model; /* the same of the changer */
+    unsigned disk_mib;                      /* a test disk, LUN 3; 0: none */
+    enum cartridge_compression compression; /* of the drives; none, so that blocks of one
+                                             * byte value fill a tape */
+    const char *model;                      /* of drive 0; NULL: the default */
+    const char *library_model;              /* the same of the changer */
 };
 extern struct rig rig;
 

@@ -86,8 +86,11 @@ struct codec_envelope {
     struct codec_kads kads;
 };
 
-/* ERR_CORRUPT: no envelope, or one that contradicts itself or its size. */
-int codec_envelope(const void *stored, size_t len, struct codec_envelope *out, struct error *err);
+#define CODEC_HEAD_MAX (CODEC_ENVELOPE_SIZE + CODEC_UKAD_MAX + CODEC_AKAD_MAX + CODEC_MKAD_MAX)
+
+/* The envelope of a block of `stored` bytes, the first of which, CODEC_HEAD_MAX or all, are in
+ * head. ERR_CORRUPT: no envelope, or one that contradicts itself or its size. */
+int codec_envelope(const void *head, size_t stored, struct codec_envelope *out, struct error *err);
 
 /* Say in an envelope that it was written in EXTERNAL mode. */
 void codec_envelope_external(void *stored);

@@ -159,9 +159,9 @@ static bool envelope_lengths_hold(const struct codec_envelope *e, size_t len)
     return e->compression ? room - crc < e->length : room - crc == e->length;
 }
 
-int codec_envelope(const void *stored, size_t len, struct codec_envelope *out, struct error *err)
+int codec_envelope(const void *head, size_t len, struct codec_envelope *out, struct error *err)
 {
-    const uint8_t *e = stored, *at = e + CODEC_ENVELOPE_SIZE;
+    const uint8_t *e = head, *at = e + CODEC_ENVELOPE_SIZE;
     struct codec_kads *kads = &out->kads;
 
     memset(out, 0, sizeof(*out));

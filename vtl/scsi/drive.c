@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 
+#include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/drive_usage.h"
+#include "vtl/scsi/security.h"
 #include "vtl/scsi/vpd.h"
 
 #define NO_SA NO_SERVICE_ACTION
@@ -31,7 +33,7 @@ static const struct opcode drive_opcodes[] = {
      cmd_space6},
     {0x12, NO_SA, 6, OP_ALWAYS, "INQUIRY", {0x01, 0xff, 0xff, 0xff}, SHORT,
      cmd_inquiry},
-    {0x13, NO_SA, 6, OP_MEDIUM | OP_SYNC | OP_PR_READ, "VERIFY(6)", {0x07, 0xff, 0xff, 0xff},
+    {0x13, NO_SA, 6, OP_MEDIUM | OP_SYNC | OP_PR_READ, "VERIFY(6)", {0x3f, 0xff, 0xff, 0xff},
      MOTION, cmd_verify},
     {0x15, NO_SA, 6, OP_SYNC, "MODE SELECT(6)", {0x11, 0, 0, 0xff}, SHORT, cmd_mode_select},
     {0x19, NO_SA, 6, OP_MEDIUM | OP_SYNC, "ERASE(6)", {0x03}, LONG_ERASE, cmd_erase},
@@ -93,7 +95,7 @@ static const struct opcode drive_opcodes[] = {
     {0x8d, NO_SA, 16, OP_MEDIUM | OP_SYNC, "WRITE ATTRIBUTE",
      {0x01, 0, 0, 0, 0, 0, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_write_attribute},
     {0x8f, NO_SA, 16, OP_MEDIUM | OP_SYNC | OP_PR_READ, "VERIFY(16)",
-     {0x07, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION,
+     {0x3f, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION,
      cmd_verify},
     {0x91, NO_SA, 16, OP_MEDIUM | OP_SYNC | OP_PR_READ, "SPACE(16)",
      {0x0f, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION, cmd_space16},
@@ -103,6 +105,8 @@ static const struct opcode drive_opcodes[] = {
      {0x03, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, LONG_ERASE, cmd_erase},
     {0xa0, NO_SA, 12, OP_ALWAYS, "REPORT LUNS",
      {0, 0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_report_luns},
+    {0xa2, NO_SA, 12, OP_PR_READ, "SECURITY PROTOCOL IN",
+     {0xff, 0xff, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_security_in},
     {0xa3, 0x05, 12, OP_FREE, "REPORT IDENTIFYING INFORMATION",
      {0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xfe}, SHORT, cmd_report_identifier},
     {0xa3, 0x0c, 12, OP_SHARED | OP_PR_READ, "REPORT SUPPORTED OPERATION CODES",
@@ -121,6 +125,8 @@ static const struct opcode drive_opcodes[] = {
      {0, 0x07, 0x07, 0, 0, 0xff, 0xff, 0xff, 0xff}, 600, cmd_generate_rao},
     {0xab, 0x01, 12, OP_MEDIUM | OP_FREE, "READ MEDIA SERIAL NUMBER",
      {0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_media_serial},
+    {0xb5, NO_SA, 12, 0, "SECURITY PROTOCOL OUT",
+     {0xff, 0xff, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff}, SHORT, cmd_security_out},
     RESERVATION_OPCODES,
 };
 /* clang-format on */
@@ -142,6 +148,8 @@ static bool drive_admit(struct scsi_lu *lu, struct scsi_task *task, const struct
 
     drive_settle_allow(lu); /* the command before this one may have moved the medium */
     usage_settle(lu);
+    security_check_reservations(lu);
+    drive_compresses(lu);
     if (!(op->flags & OP_NO_ATTENTION) && drive_take_deferred(lu->drive, task->nexus, &s)) {
         task_check(lu, task, &s);
         return false;
@@ -189,6 +197,14 @@ static void drive_forget(struct scsi_lu *lu, const struct scsi_nexus *nexus)
         d->writer = NULL;
     if (d->deferred_for == nexus)
         d->deferred_for = NULL;
+    security_forget(lu, nexus);
+}
+
+/* A reset ends all keys (SSC-5 4.2.23); what is in the buffer stays. */
+static void drive_reset(struct scsi_lu *lu)
+{
+    security_reset(lu);
+    drive_compresses(lu);
 }
 
 const struct lu_kind drive_kind = {
@@ -207,6 +223,7 @@ const struct lu_kind drive_kind = {
     .publish = drive_publish,
     .chores = drive_chores,
     .do_chores = drive_do_chores,
+    .reset = drive_reset,
     .forget = drive_forget,
     .medium_type = drive_medium_type,
     .device_specific = drive_device_specific,
@@ -224,7 +241,7 @@ int drive_create(struct scsi_lu *lu, struct error *err)
     lu->drive->address = library_drive_address(lu->target->library, lu->lun - 1);
     lu->drive->generation = UINT64_MAX; /* look at the element before the first command */
     lu->state.drive = lu->drive->number;
-    return 0;
+    return drive_codec_create(lu->drive, err);
 }
 
 void drive_forget_all(struct scsi_lu *lu)
@@ -245,6 +262,7 @@ void drive_destroy(struct scsi_lu *lu)
     drive_unload(lu, MEDIUM_EJECTED);
     pthread_mutex_unlock(&lu->device);
     free(lu->drive->usage);
+    drive_codec_destroy(lu->drive);
     free(lu->drive);
     lu->drive = NULL;
 }

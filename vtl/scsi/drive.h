@@ -55,10 +55,14 @@ enum medium_state { MEDIUM_NONE, MEDIUM_READY, MEDIUM_HELD, MEDIUM_EJECTED, MEDI
 
 /* Since power on or LOG SELECT; what log pages 02h, 03h, 0Ch and 14h tell. */
 struct drive_counters {
-    uint64_t bytes_written, bytes_read;
+    uint64_t bytes_written, bytes_read;   /* as the host has them */
+    uint64_t stored_written, stored_read; /* as they are on the medium */
     uint64_t write_errors, read_errors;
     uint64_t loads;
 };
+
+struct drive_codec; /* drive_codec.h */
+struct security;    /* security.h */
 
 struct drive {
     unsigned number;
@@ -85,6 +89,8 @@ struct drive {
     bool deferred_pending;           /* a deferred error not yet reported ... */
     struct scsi_nexus *deferred_for; /* ... to this nexus; NULL: to whoever comes first */
     struct sense deferred;
+    struct drive_codec *codec; /* owned */
+    struct security *security; /* owned */
     struct drive_counters counters;
     uint64_t total_written, total_read; /* never reset: for observers */
     uint64_t load_written, load_read;   /* the totals when the cartridge was loaded */
@@ -184,7 +190,7 @@ bool drive_writes_density(const struct scsi_lu *lu, uint8_t code);
 uint8_t drive_native_density(const struct scsi_lu *lu);
 
 /* pages (drive_mode.c, drive_log.c) */
-#define DRIVE_MODE_PAGES 15
+#define DRIVE_MODE_PAGES 16
 #define DRIVE_LOG_PAGES  20
 extern const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES];
 extern const struct log_page drive_log_pages[DRIVE_LOG_PAGES];

@@ -45,8 +45,8 @@ static void log_sequential(struct log_reply *l)
     struct cartridge_position pos;
 
     log_counter(l, 0, n->bytes_written, 8);
-    log_counter(l, 1, n->bytes_written, 8);
-    log_counter(l, 2, n->bytes_read, 8);
+    log_counter(l, 1, n->stored_written, 8);
+    log_counter(l, 2, n->stored_read, 8);
     log_counter(l, 3, n->bytes_read, 8);
     if (id) {
         cartridge_tell(l->lu->drive->cartridge, &pos);
@@ -107,21 +107,32 @@ static void log_power(struct log_reply *l)
     log_counter(l, 4, 0, 4);
 }
 
-/* 1Bh and 32h: data compression (SSC-5 8.3.6): ratios in hundredths, sides in bytes. */
+/* In hundredths, within 16 bits; of nothing it is 1.00. */
+static uint64_t ratio(uint64_t host, uint64_t medium)
+{
+    uint64_t hundredths = medium ? host / (medium / 100 + 1) : 100;
+
+    if (medium && medium < (uint64_t)1 << 50)
+        hundredths = host * 100 / medium;
+    return hundredths < UINT16_MAX ? hundredths : UINT16_MAX;
+}
+
+/* 1Bh and 32h: data compression (SSC-5 8.3.6): ratios, then MB and bytes to and from the host and
+ * the medium. */
 void log_compression(struct log_reply *l)
 {
     const struct drive_counters *n = &l->lu->drive->counters;
 
-    log_counter(l, 0, 100, 2);
-    log_counter(l, 1, 100, 2);
+    log_number(l, 0, ratio(n->bytes_read, n->stored_read), 2);
+    log_number(l, 1, ratio(n->bytes_written, n->stored_written), 2);
     log_counter(l, 2, n->bytes_read / MB, 4);
     log_counter(l, 3, n->bytes_read % MB, 4);
-    log_counter(l, 4, n->bytes_read / MB, 4);
-    log_counter(l, 5, n->bytes_read % MB, 4);
+    log_counter(l, 4, n->stored_read / MB, 4);
+    log_counter(l, 5, n->stored_read % MB, 4);
     log_counter(l, 6, n->bytes_written / MB, 4);
     log_counter(l, 7, n->bytes_written % MB, 4);
-    log_counter(l, 8, n->bytes_written / MB, 4);
-    log_counter(l, 9, n->bytes_written % MB, 4);
+    log_counter(l, 8, n->stored_written / MB, 4);
+    log_counter(l, 9, n->stored_written % MB, 4);
 }
 
 /* 31h: tape capacity (IBM LTO), in MiB: remaining and maximum of partitions 0 and 1. */

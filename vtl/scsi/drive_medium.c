@@ -5,6 +5,7 @@
  */
 #include "common/log.h"
 #include "vtl/scsi/drive_usage.h"
+#include "vtl/scsi/security.h"
 
 uint16_t drive_not_ready(const struct drive *d)
 {
@@ -218,6 +219,7 @@ bool drive_unload(struct scsi_lu *lu, enum medium_state after)
         usage_store(d);
         drive_forget_rao(d);
         drive_close(d);
+        security_demounted(lu);
     }
     if (d->medium != MEDIUM_NONE)
         d->medium = after;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drive_mode.c - mode pages of a tape drive (SSC-5 8.5), parameter header and block descriptor. */
-#include "vtl/scsi/drive.h"
+#include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/mode_pages.h"
 
 /* ---- mode parameter header and block descriptor ---------------------------------------------- */
@@ -47,6 +47,10 @@ static const uint8_t disconnect[16] = {0x02, 0x0e};
  * time.  Changeable: D_SENSE, RLEC, SWP. */
 static const uint8_t control[12] = {0x0a, 0x0a, 0, 0, 0, 0x40, 0, 0, 0xff, 0xff};
 static const uint8_t control_changeable[12] = {[2] = 0x05, [4] = 0x08};
+/* Logical block protection (SSC-5 8.5.9): method, length, LBP_W and LBP_R; RBDP is no LTO drive's.
+ */
+static const uint8_t protection[32] = {0x4a, 0xf0, 0x00, 0x1c};
+static const uint8_t protection_changeable[32] = {[4] = 0xff, [5] = 0x3f, [6] = 0xc0};
 /* DCE, DCC, DDE; the algorithm is the LTO one, which has no registered number. */
 static const uint8_t compression[16] = {0x0f, 0x0e, 0xc0, 0x80, 0, 0, 0, 0xff, 0, 0, 0, 0xff};
 static const uint8_t compression_changeable[16] = {0, 0, 0x80, 0x80};
@@ -101,6 +105,14 @@ static void medium_configuration_refresh(struct scsi_lu *lu, uint8_t *page)
     page[2] = id && id->worm; /* WORMM */
 }
 
+static unsigned protection_check(struct scsi_lu *lu, const uint8_t *page)
+{
+    unsigned byte;
+
+    (void)lu;
+    return drive_protection_valid(page, &byte) ? 0 : byte;
+}
+
 const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES] = {
     {.code = 0x01,
      .size = sizeof(recovery),
@@ -109,6 +121,13 @@ const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES] = {
     {.code = 0x02, .size = sizeof(disconnect), .initial = disconnect},
     {.code = 0x0a, .size = sizeof(control), .initial = control, .changeable = control_changeable},
     MODE_PAGE_CONTROL_EXTENSION,
+    {.code = 0x0a,
+     .subcode = 0xf0,
+     .size = sizeof(protection),
+     .initial = protection,
+     .changeable = protection_changeable,
+     .check = protection_check,
+     .unsaved = true},
     {.code = 0x0f,
      .size = sizeof(compression),
      .initial = compression,

@@ -6,13 +6,15 @@
  * for less what was done: blocks if FIXED, else bytes; hosts compute positions from it.
  */
 #include "common/log.h"
+#include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/drive_transfer.h"
+#include "vtl/scsi/security.h"
 
 void drive_error(struct scsi_lu *lu, struct scsi_task *task, int rc, const struct error *err,
                  int64_t residual)
 {
     static const struct {
-        enum error_code code;
+        int code; /* enum error_code or block_refusal */
         struct sense sense;
     } map[] = {
         {ERR_FILEMARK, {.key = KEY_NO_SENSE, .code = ASC_FILEMARK_DETECTED, .filemark = true}},
@@ -23,12 +25,21 @@ void drive_error(struct scsi_lu *lu, struct scsi_task *task, int rc, const struc
         {ERR_PROTECTED, {.key = KEY_DATA_PROTECT, .code = ASC_WRITE_PROTECTED}},
         {ERR_CORRUPT, {.key = KEY_MEDIUM_ERROR, .code = ASC_READ_ERROR}},
         {ERR_IO, {.key = KEY_MEDIUM_ERROR, .code = ASC_READ_ERROR}},
+        {REFUSED_ENCRYPTED, {.key = KEY_DATA_PROTECT, .code = ASC_UNABLE_TO_DECRYPT}},
+        {REFUSED_PLAIN, {.key = KEY_DATA_PROTECT, .code = ASC_UNENCRYPTED_DATA}},
+        {REFUSED_KEY, {.key = KEY_DATA_PROTECT, .code = ASC_INCORRECT_KEY}},
+        {REFUSED_INTEGRITY, {.key = KEY_DATA_PROTECT, .code = ASC_INTEGRITY_FAILED}},
+        {REFUSED_MODE, {.key = KEY_DATA_PROTECT, .code = ASC_ENCRYPTION_MODE_MISMATCH}},
+        {REFUSED_RAW, {.key = KEY_DATA_PROTECT, .code = ASC_RAW_READ_NOT_ENABLED}},
+        {REFUSED_EXTERNAL, {.key = KEY_DATA_PROTECT, .code = ASC_ENCRYPTION_PARAMETERS}},
+        {REFUSED_GUARD, {.key = KEY_HARDWARE_ERROR, .code = ASC_GUARD_CHECK_FAILED}},
+        {REFUSED_METHOD, {.key = KEY_MEDIUM_ERROR, .code = ASC_PROTECTION_METHOD}},
     };
     struct sense s = {.key = KEY_HARDWARE_ERROR, .code = ASC_INTERNAL_FAILURE};
 
     (void)err;
     for (size_t i = 0; i < ARRAY_LENGTH(map); i++) {
-        if (rc == -(int)map[i].code)
+        if (rc == -map[i].code)
             s = map[i].sense;
     }
     if (rc == -ERR_END_OF_DATA) { /* at or behind early warning: EOM too (SSC-5, READ, SPACE) */
@@ -50,7 +61,7 @@ static void read_variable(struct scsi_lu *lu, struct scsi_task *task, const stru
     size_t room = t->size < task->in_size ? t->size : task->in_size;
     struct error err = ERROR_INIT;
     uint32_t len = 0;
-    int rc = cartridge_read(lu->drive->cartridge, transfer_target(task, 0), room, &len, &err);
+    int rc = drive_get_block(lu, task->nexus, transfer_target(task, 0), room, t->crc, &len, &err);
 
     if (rc != 0 && rc != -ERR_LENGTH) {
         read_failed(lu, task, rc, &err, t->size);
@@ -70,7 +81,8 @@ static void read_fixed(struct scsi_lu *lu, struct scsi_task *task, const struct 
         size_t room = left < t->size ? left : t->size;
         struct error err = ERROR_INIT;
         uint32_t len = 0;
-        int rc = cartridge_read(lu->drive->cartridge, transfer_target(task, at), room, &len, &err);
+        int rc =
+            drive_get_block(lu, task->nexus, transfer_target(task, at), room, t->crc, &len, &err);
 
         if (rc != 0 && rc != -ERR_LENGTH) {
             read_failed(lu, task, rc, &err, transfer_residual(t, done));
@@ -192,6 +204,15 @@ static bool write_sync(struct scsi_lu *lu, struct scsi_task *task, uint64_t firs
     return false;
 }
 
+/* A nexus that has locked itself to a key does not write with another (SSC-5 4.2.23.9). */
+static bool key_is_as_locked(struct scsi_lu *lu, struct scsi_task *task)
+{
+    if (!security_lock_broken(lu->drive->security, task->nexus))
+        return true;
+    task_fail(lu, task, KEY_DATA_PROTECT, ASC_KEY_INSTANCE_CHANGED);
+    return false;
+}
+
 void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
 {
     struct drive *d = lu->drive;
@@ -207,19 +228,20 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
         return;
     }
     /* A longer block is only ever read: one that another model has written. */
-    if (t.size > lu->personality->block_max) {
+    if (t.size - t.crc > lu->personality->block_max && t.count != 0) {
         task_bad_cdb(lu, task, t.length_at, 7);
         return;
     }
-    if (t.count == 0 || !transfer_locate(lu, task) || !drive_may_write(lu, task))
+    if (t.count == 0 || !transfer_locate(lu, task) || !key_is_as_locked(lu, task) ||
+        !drive_may_write(lu, task))
         return;
     first = drive_address(d);
     pews = beyond_pews(lu);
     for (uint32_t done = 0; done < t.count; done++) {
         struct error err = ERROR_INIT;
         bool ew = false;
-        int rc =
-            cartridge_write(d->cartridge, task->out + (size_t)done * t.size, t.size, &ew, &err);
+        int rc = drive_put_block(lu, task->nexus, task->out + (size_t)done * t.size, t.size, t.crc,
+                                 &ew, &err);
 
         if (rc != 0) {
             /* Blocks of this command that were taken may be gone again. */
@@ -230,8 +252,6 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
             return;
         }
         early_warning = early_warning || ew;
-        d->counters.bytes_written += t.size;
-        d->total_written += t.size;
     }
     if (!lu->buffered && !write_sync(lu, task, first, transfer_residual(&t, 0)))
         return;

@@ -2,6 +2,8 @@
 /* drive_transfer.c - see drive_transfer.h. */
 #include "vtl/scsi/drive_transfer.h"
 
+#include "vtl/scsi/drive_codec.h"
+
 enum { BIT_FIXED = 0x01, BIT_SILI = 0x02, BIT_COMPARE = 0x02, NO_SILI = 0 };
 
 /* Which bit of byte 1 is SILI: VERIFY has BYTCMP there, WRITE nothing. */
@@ -24,6 +26,25 @@ static bool moves_data(const uint8_t *cdb)
     return (cdb[0] != 0x13 && cdb[0] != 0x8f) || (cdb[1] & BIT_COMPARE);
 }
 
+static bool sends_data(const uint8_t *cdb)
+{
+    return cdb[0] == 0x0a || cdb[0] == 0x8a || sili_bit(cdb[0]) == NO_SILI;
+}
+
+/* Lengths in CDBs and the block length of the mode parameters count the protection, too (SSC-5
+ * 4.2.25).  A VERIFY that compares is sent data as a WRITE is, one that does not is as a READ. */
+static bool decode_protection(struct scsi_lu *lu, struct scsi_task *task, struct transfer *t)
+{
+    struct drive_protection p = drive_protection(lu);
+    bool out = sends_data(task->cdb) && moves_data(task->cdb);
+
+    t->crc = (out ? p.write : p.read) ? PROTECTION_SIZE : 0;
+    if (!out || t->count == 0 || t->size > t->crc)
+        return true;
+    task_bad_cdb(lu, task, t->length_at, 7); /* no room for a block */
+    return false;
+}
+
 bool transfer_decode(struct scsi_lu *lu, struct scsi_task *task, struct transfer *t)
 {
     uint32_t length;
@@ -43,7 +64,7 @@ bool transfer_decode(struct scsi_lu *lu, struct scsi_task *task, struct transfer
         task_bad_cdb(lu, task, t->length_at, 7);
         return false;
     }
-    return true;
+    return decode_protection(lu, task, t);
 }
 
 /* A host that names the address knows where it is: that ends the block on writing after a loss. */

@@ -15,7 +15,8 @@
 struct transfer {
     bool fixed, sili;
     uint32_t count;     /* blocks if fixed, else 1, or 0 for an empty transfer */
-    uint32_t size;      /* of a block */
+    uint32_t size;      /* of a block, with its protection */
+    uint32_t crc;       /* bytes of protection behind each block, 0 or 4 (drive_codec.h) */
     unsigned length_at; /* byte of the CDB with the length */
 };
 

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * drive_verify.c - VERIFY (SSC-5): blocks are read and checked; with BYTCMP compared with what the
- * host sends.
+ * drive_verify.c - VERIFY (SSC-5 6.8, 6.9): blocks are read and checked.
  *
- * It ends where READ would end, with the same sense data.  Everything is done when the status is
- * sent, so IMMED has no effect.  VBF, VTE and VLBPM are refused by the opcode table.
+ *    BYTCMP  and compared with what the host sends
+ *    VLBPM   and their protection, which must be by the method of the mode page
+ *    VBF     up to so many filemarks, whatever the blocks' lengths
+ *    VTE     to end of data
+ *
+ * Without VBF and VTE it ends where READ would end, with the same sense data.  Everything is done
+ * when the status is sent, so IMMED has no effect.
  */
 #include <stdlib.h>
 
+#include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/drive_transfer.h"
 
-enum { BIT_COMPARE = 0x02 };
+enum { BIT_FIXED = 0x01, BIT_COMPARE = 0x02, BIT_VBF = 0x08, BIT_VLBPM = 0x10, BIT_VTE = 0x20 };
 
 struct verify {
     struct transfer t;
+    bool method;             /* VLBPM */
     const uint8_t *expected; /* NULL: the medium only */
     uint8_t *block;          /* room for t.size bytes */
 };
@@ -40,6 +46,18 @@ static void miscompare(struct scsi_lu *lu, struct scsi_task *task, const struct 
                                                        : (int64_t)t->size - (int64_t)same});
 }
 
+static int verify_read(struct scsi_lu *lu, const struct scsi_task *task, const struct verify *v,
+                       uint32_t *len, struct error *err)
+{
+    int rc;
+
+    if (!v->method)
+        return drive_get_block(lu, task->nexus, v->block, v->t.size, v->t.crc, len, err);
+    rc = drive_check_block(lu, task->nexus, true, len, err);
+    *len += v->t.crc;
+    return rc;
+}
+
 /* Verify the block at the position, the done-th of the command; false, with the status set, if it
  * ends the command. */
 static bool verify_block(struct scsi_lu *lu, struct scsi_task *task, const struct verify *v,
@@ -48,7 +66,7 @@ static bool verify_block(struct scsi_lu *lu, struct scsi_task *task, const struc
     const struct transfer *t = &v->t;
     struct error err = ERROR_INIT;
     uint32_t len = 0, got;
-    int rc = cartridge_read(lu->drive->cartridge, v->block, t->size, &len, &err);
+    int rc = verify_read(lu, task, v, &len, &err);
 
     if (rc != 0 && rc != -ERR_LENGTH) {
         read_failed(lu, task, rc, &err, transfer_residual(t, done));
@@ -74,30 +92,78 @@ static bool verify_block(struct scsi_lu *lu, struct scsi_task *task, const struc
     return len == t->size;
 }
 
+static void verify_blocks(struct scsi_lu *lu, struct scsi_task *task, struct verify *v)
+{
+    CLEANUP_FREE uint8_t *block = malloc(v->t.size);
+
+    if (!block) {
+        task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
+        return;
+    }
+    v->block = block;
+    for (uint32_t done = 0; done < v->t.count; done++) {
+        if (lu_aborted(lu, task) || !verify_block(lu, task, v, done))
+            return;
+    }
+}
+
+/* Up to `marks` filemarks, or (VTE) to end of data; INFORMATION is the filemarks not met. */
+static void verify_through(struct scsi_lu *lu, struct scsi_task *task, uint32_t marks)
+{
+    bool to_end = task->cdb[1] & BIT_VTE, method = task->cdb[1] & BIT_VLBPM;
+
+    while ((to_end || marks > 0) && !lu_aborted(lu, task)) {
+        struct error err = ERROR_INIT;
+        uint32_t len;
+        int rc = drive_check_block(lu, task->nexus, method, &len, &err);
+
+        if (to_end && rc == -ERR_END_OF_DATA)
+            return;
+        if (rc != 0 && rc != -ERR_FILEMARK) {
+            read_failed(lu, task, rc, &err, to_end ? 0 : marks);
+            return;
+        }
+        marks -= !to_end && rc == -ERR_FILEMARK;
+        lu->drive->counters.bytes_read += len;
+        lu->drive->total_read += len;
+    }
+}
+
+/* False, with the status set, if the bits of byte 1 contradict each other or the mode page. */
+static bool verify_sensible(struct scsi_lu *lu, struct scsi_task *task)
+{
+    uint8_t bits = task->cdb[1];
+    int bad = -1;
+
+    if ((bits & BIT_VTE) && (bits & BIT_VBF))
+        bad = 5;
+    else if ((bits & BIT_VLBPM) && drive_protection(lu).method == PROTECTION_NONE)
+        bad = 4;
+    else if ((bits & (BIT_VTE | BIT_VLBPM | BIT_VBF)) && (bits & BIT_COMPARE))
+        bad = 1;
+    else if ((bits & (BIT_VTE | BIT_VBF)) && (bits & BIT_FIXED))
+        bad = 0;
+    if (bad >= 0)
+        task_bad_cdb(lu, task, 1, bad);
+    return bad < 0;
+}
+
 void cmd_verify(struct scsi_lu *lu, struct scsi_task *task)
 {
     bool compare = task->cdb[1] & BIT_COMPARE;
-    CLEANUP_FREE uint8_t *block = NULL;
-    struct verify v;
+    struct verify v = {.method = task->cdb[1] & BIT_VLBPM, .expected = compare ? task->out : NULL};
 
-    if (!transfer_decode(lu, task, &v.t))
+    if (!verify_sensible(lu, task) || !transfer_decode(lu, task, &v.t))
         return;
     task->out_want = compare ? (uint64_t)v.t.count * v.t.size : 0;
     if (task->out_len < task->out_want) { /* nothing to compare the rest with */
         task_bad_cdb(lu, task, v.t.length_at, 7);
         return;
     }
-    if (v.t.count == 0 || !transfer_locate(lu, task))
-        return;
-    block = malloc(v.t.size);
-    if (!block) {
-        task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
-        return;
-    }
-    v.block = block;
-    v.expected = compare ? task->out : NULL;
-    for (uint32_t done = 0; done < v.t.count; done++) {
-        if (lu_aborted(lu, task) || !verify_block(lu, task, &v, done))
-            return;
+    if (task->cdb[1] & (BIT_VTE | BIT_VBF)) {
+        if (transfer_locate(lu, task))
+            verify_through(lu, task, get_be24(task->cdb + v.t.length_at));
+    } else if (v.t.count != 0 && transfer_locate(lu, task)) {
+        verify_blocks(lu, task, &v);
     }
 }

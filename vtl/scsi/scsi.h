@@ -84,6 +84,11 @@ struct scsi_models {
 int scsi_target_create(struct library *lib, const struct scsi_models *models,
                        struct scsi_target **out, struct error *err);
 
+/* What the drives compress with while a host has compression on, which it is by default:
+ * CARTRIDGE_LZ4 (the default), CARTRIDGE_ZSTD; CARTRIDGE_PLAIN stores every block as it is.  Before
+ * the first nexus. */
+void scsi_target_set_compression(struct scsi_target *target, enum cartridge_compression method);
+
 /* Add a disk of mib MiB (1 .. SCSI_DISK_MIB_MAX) in memory behind the drives, for test tools; once,
  * before the first nexus.  ERR_NO_MEMORY. */
 #define SCSI_DISK_MIB_MAX 64

@@ -6,7 +6,7 @@
 
 #include "vtl/scsi/changer.h"
 #include "vtl/scsi/disk.h"
-#include "vtl/scsi/drive.h"
+#include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/internal.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -140,6 +140,15 @@ int scsi_target_create(struct library *lib, const struct scsi_models *models,
     }
     *out = target;
     return 0;
+}
+
+void scsi_target_set_compression(struct scsi_target *target, enum cartridge_compression method)
+{
+    assert(!target->nexuses);
+    for (unsigned i = 0; i < target->lu_count; i++) {
+        if (target->lus[i].drive)
+            drive_codec_set(target->lus[i].drive, method);
+    }
 }
 
 int scsi_target_add_disk(struct scsi_target *target, unsigned mib, struct error *err)
@@ -459,8 +468,9 @@ static const struct transfer_field {
     {0x4c, 7, 2, 65536},     {0x4d, 7, 2, 65536},     {0x55, 7, 2, 65536},
     {0x56, 7, 2, 65536},     {0x5a, 7, 2, 65536},     {0x5e, 7, 2, 65536},
     {0x5f, 5, 4, 65536},     {0x8c, 10, 4, 65536},    {0x8d, 10, 4, 65536},
-    {0xa0, 6, 4, 65536},     {0xa3, 6, 4, 65536},     {0xa4, 6, 4, 65536},
-    {0xb8, 7, 3, 1u << 24},  {0xb5, 7, 3, 1u << 24},  {0xb6, 8, 2, 65536},
+    {0xa0, 6, 4, 65536},     {0xa2, 6, 4, 65536},     {0xa3, 6, 4, 65536},
+    {0xa4, 6, 4, 65536},     {0xb8, 7, 3, 1u << 24},  {0xb5, 7, 3, 1u << 24},
+    {0xb6, 8, 2, 65536},
 };
 
 static bool is_verify(uint8_t opcode)
