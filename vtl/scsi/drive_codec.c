@@ -8,10 +8,9 @@
 
 struct drive_codec {
     struct codec *codec;
-    enum cartridge_compression method; /* of what is compressed */
-    uint8_t *plain;                    /* CARTRIDGE_BLOCK_MAX bytes, when needed */
-    bool encoded;                      /* the last block read was not plain */
-    bool on; /* compression, as both mode pages said when they were last looked at */
+    uint8_t *plain; /* CARTRIDGE_BLOCK_MAX bytes, when needed */
+    bool encoded;   /* the last block read was not plain */
+    bool on;        /* compression, as both mode pages said when they were last looked at */
 };
 
 int drive_codec_create(struct drive *d, struct error *err)
@@ -19,7 +18,6 @@ int drive_codec_create(struct drive *d, struct error *err)
     d->codec = calloc(1, sizeof(*d->codec));
     if (!d->codec)
         return error_set(err, ERR_NO_MEMORY, "There is no memory for drive %u", d->number);
-    d->codec->method = CARTRIDGE_LZ4;
     d->codec->on = true;
     d->codec->codec = codec_new(err);
     d->security = d->codec->codec ? security_new(err) : NULL;
@@ -36,11 +34,6 @@ void drive_codec_destroy(struct drive *d)
     free(d->codec->plain);
     free(d->codec);
     d->codec = NULL;
-}
-
-void drive_codec_set(struct drive *d, enum cartridge_compression method)
-{
-    d->codec->method = method;
 }
 
 /* ---- mode pages ------------------------------------------------------------------------------ */
@@ -119,8 +112,9 @@ static int encode(struct scsi_lu *lu, const struct scsi_nexus *nexus, const uint
         return put_external(d, data, block, stored, err);
     if (set->encryption == ENCRYPTION_ENCRYPT)
         key = security_key(d->security, nexus);
-    return codec_encode(d->codec->codec, drive_compresses(lu) ? d->codec->method : CARTRIDGE_PLAIN,
-                        key, data, block, stored, err);
+    return codec_encode(d->codec->codec,
+                        drive_compresses(lu) ? lu->target->compression : CARTRIDGE_PLAIN, key, data,
+                        block, stored, err);
 }
 
 int drive_put_block(struct scsi_lu *lu, const struct scsi_nexus *nexus, const uint8_t *wire,

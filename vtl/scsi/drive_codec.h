@@ -53,7 +53,6 @@ bool drive_compresses(struct scsi_lu *lu);
 
 int drive_codec_create(struct drive *d, struct error *err);
 void drive_codec_destroy(struct drive *d);
-void drive_codec_set(struct drive *d, enum cartridge_compression method);
 
 /* Record one block that came as len bytes, of which the last `crc` (0 or PROTECTION_SIZE) are its
  * protection.  Errors as cartridge_write(), and refusals. */

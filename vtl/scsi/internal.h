@@ -223,6 +223,7 @@ struct scsi_target {
     struct scsi_models models;        /* every entry is set */
     struct personality_set *defaults; /* owned: where those come from that its creator left open */
     uint64_t port_naa;
+    enum cartridge_compression compression; /* of the drives; constant once there are nexuses */
     struct scsi_lu *lus;       /* TARGET_LUNS of them; what is not used costs no memory */
     _Atomic unsigned lu_count; /* LUNs below it may be present */
     pthread_mutex_t topology;  /* one drive comes or goes at a time; outside of all others */

@@ -6,7 +6,7 @@
 
 #include "vtl/scsi/changer.h"
 #include "vtl/scsi/disk.h"
-#include "vtl/scsi/drive_codec.h"
+#include "vtl/scsi/drive.h"
 #include "vtl/scsi/internal.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -123,6 +123,7 @@ int scsi_target_create(struct library *lib, const struct scsi_models *models,
         return error_set(err, ERR_NO_MEMORY, "There is no memory for %u logical units", count);
     }
     target->library = lib;
+    target->compression = CARTRIDGE_LZ4;
     target->port_naa = naa_of("port", library_geometry(lib)->serial);
     pthread_mutex_init(&target->topology, NULL);
     pthread_mutex_init(&target->lock, NULL);
@@ -145,10 +146,7 @@ int scsi_target_create(struct library *lib, const struct scsi_models *models,
 void scsi_target_set_compression(struct scsi_target *target, enum cartridge_compression method)
 {
     assert(!target->nexuses);
-    for (unsigned i = 0; i < target->lu_count; i++) {
-        if (target->lus[i].drive)
-            drive_codec_set(target->lus[i].drive, method);
-    }
+    target->compression = method;
 }
 
 int scsi_target_add_disk(struct scsi_target *target, unsigned mib, struct error *err)
