@@ -301,10 +301,100 @@ static void test_saved(void)
     rig_stop();
 }
 
+/* ---- the lives of drive and volume ----------------------------------------------------------- */
+
+/* Loads and power cycles of the drive go on counting over a power cycle; what the last mount moved
+ * does not. */
+static void test_drive_life(void)
+{
+    struct error err = ERROR_INIT;
+
+    rig_start();
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x14, 0x00), 0);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x14, 0x0c), 1);
+    rig_load(1);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x14, 0x00), 1);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x14, 0x0d), 1);
+    CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(1), &err), err);
+    rig_restart();
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x14, 0x00), 1);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x14, 0x0c), 2);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x14, 0x0d), 0);
+    rig_good(DRIVE, "4c 02 54 00 00 00 00 00 00 00"); /* a life is not reset */
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x14, 0x0c), 2);
+    rig_stop();
+}
+
+/* The record of partition 0 in a parameter of page 17h. */
+static uint64_t of_partition(unsigned code, unsigned bytes)
+{
+    const uint8_t *p;
+    uint64_t v = 0;
+
+    CU_ASSERT_EQUAL(log_sense(DRIVE, CUMULATIVE, 0x17, 0, 0), SCSI_GOOD);
+    p = parameter(code);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+    CU_ASSERT_EQUAL(p[3], 4 + bytes);
+    CU_ASSERT_EQUAL(p[4], 3 + bytes);
+    CU_ASSERT_EQUAL(get_be16(p + 6), 0);
+    for (unsigned i = 0; i < bytes; i++)
+        v = v << 8 | p[8 + i];
+    return v;
+}
+
+static void test_volume(void)
+{
+    rig_start();
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x17, 0x00), 0); /* nothing is in it */
+    CU_ASSERT_EQUAL(answer.in_len, 4 + 5);
+    rig_load(0); /* 8 MiB */
+    for (int i = 0; i < 3; i++)
+        write_block(1000000, 1);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x17, 0x00), 1);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x17, 0x01), 1);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x17, 0x0e), 3);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x17, 0x10), 3);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x17, 0x16), 8);
+    CU_ASSERT_EQUAL(of_partition(0x202, 4), 8);
+    CU_ASSERT_EQUAL(of_partition(0x203, 4) + of_partition(0x204, 4), 8);
+    CU_ASSERT_EQUAL(of_partition(0x200, 6), 0xffffffffffff);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x31, 3), 8);
+    rig_stop();
+}
+
+/* A hard error is noted with what was being done, and flags 3 and 6 come up. */
+static void test_diagnostic_data(void)
+{
+    const uint8_t *p;
+
+    rig_start();
+    rig_load(1);
+    log_sense(DRIVE, CUMULATIVE, 0x16, 0, 0);
+    CU_ASSERT_EQUAL(answer.in_len, 4);
+    write_block(1000, 1);
+    rig_store_fault = ERR_IO;
+    rig_cdb(rig.a, DRIVE, "10 00 00 00 00 00", NULL, 0, 0);
+    rig_store_fault = 0;
+    log_sense(DRIVE, CUMULATIVE, 0x16, 0, 0);
+    p = parameter(0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+    CU_ASSERT_EQUAL(p[3], 68);
+    CU_ASSERT_EQUAL(p[6], 0x5e);
+    CU_ASSERT_EQUAL(p[13], KEY_MEDIUM_ERROR);
+    CU_ASSERT_EQUAL(get_be16(p + 14), ASC_WRITE_ERROR);
+    CU_ASSERT_EQUAL(p[28], 0x10);
+    log_sense(DRIVE, CUMULATIVE, 0x12, 0, 0);
+    CU_ASSERT_EQUAL(answer.in[8] & 0x24, 0x24);
+    rig_stop();
+}
+
 static const struct check_test tests[] = {
-    {"supported", test_supported}, {"errors", test_errors},           {"counts", test_counts},
-    {"reset", test_reset},         {"set_value", test_set_value},     {"threshold", test_threshold},
-    {"criteria", test_criteria},   {"list_errors", test_list_errors}, {"saved", test_saved},
+    {"supported", test_supported}, {"errors", test_errors},
+    {"counts", test_counts},       {"reset", test_reset},
+    {"set_value", test_set_value}, {"threshold", test_threshold},
+    {"criteria", test_criteria},   {"list_errors", test_list_errors},
+    {"saved", test_saved},         {"drive_life", test_drive_life},
+    {"volume", test_volume},       {"diagnostic_data", test_diagnostic_data},
 };
 
 CHECK_MAIN("log", tests)

@@ -77,15 +77,24 @@ static int64_t now_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* Set by a host, or by other means (TCMOS): it is the machine's. */
+int64_t lu_clock_ms(const struct scsi_lu *lu, uint8_t *origin)
+{
+    *origin = lu->clock_set ? 2 : 3;
+    return now_ms() + lu->clock_offset_ms;
+}
+
 void cmd_report_timestamp(struct scsi_lu *lu, struct scsi_task *task)
 {
+    uint8_t origin;
+    int64_t clock = lu_clock_ms(lu, &origin);
     uint32_t allocation = get_be32(task->cdb + 6);
     struct reply r = task_reply(task, allocation);
 
     reply_be16(&r, 10);
-    reply_u8(&r, lu->clock_set ? 2 : 3); /* origin: SET TIMESTAMP, or other means: the machine's */
+    reply_u8(&r, origin);
     reply_u8(&r, 0);
-    reply_be(&r, (uint64_t)(now_ms() + lu->clock_offset_ms), 6);
+    reply_be(&r, (uint64_t)clock, 6);
     reply_be16(&r, 0);
     task_replied(task, &r, allocation);
 }

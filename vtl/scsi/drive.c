@@ -209,6 +209,7 @@ static void drive_reset(struct scsi_lu *lu)
 
 const struct lu_kind drive_kind = {
     .saves = true,
+    .failed = life_failed,
     .opcodes = drive_opcodes,
     .opcode_count = ARRAY_LENGTH(drive_opcodes),
     .mode_pages = drive_mode_pages,
@@ -241,6 +242,7 @@ int drive_create(struct scsi_lu *lu, struct error *err)
     lu->drive->address = library_drive_address(lu->target->library, lu->lun - 1);
     lu->drive->generation = UINT64_MAX; /* look at the element before the first command */
     lu->state.drive = lu->drive->number;
+    life_start(lu);
     return drive_codec_create(lu->drive, err);
 }
 
@@ -260,6 +262,7 @@ void drive_destroy(struct scsi_lu *lu)
         return;
     pthread_mutex_lock(&lu->device);
     drive_unload(lu, MEDIUM_EJECTED);
+    life_save(lu);
     pthread_mutex_unlock(&lu->device);
     free(lu->drive->usage);
     drive_codec_destroy(lu->drive);

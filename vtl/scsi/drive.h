@@ -23,6 +23,7 @@
 #ifndef CAPSTAN_VTL_SCSI_DRIVE_H
 #define CAPSTAN_VTL_SCSI_DRIVE_H
 
+#include "vtl/scsi/drive_life.h"
 #include "vtl/scsi/internal.h"
 
 /* Below the window at which the cartridge itself would synchronise, within a WRITE: so it happens
@@ -38,6 +39,7 @@ enum tape_alert {
     ALERT_REMOVAL_PREVENTED = 10,
     ALERT_CLEANING_MEDIUM = 11,
     ALERT_UNSUPPORTED_FORMAT = 12,
+    ALERT_FORCED_EJECT = 16,
     ALERT_READ_ONLY_FORMAT = 17,
     ALERT_CLEANING_EXPIRED = 22,
     ALERT_CLEANING_INVALID = 23,
@@ -92,8 +94,10 @@ struct drive {
     struct drive_codec *codec; /* owned */
     struct security *security; /* owned */
     struct drive_counters counters;
-    uint64_t total_written, total_read; /* never reset: for observers */
-    uint64_t load_written, load_read;   /* the totals when the cartridge was loaded */
+    uint64_t total_written, total_read;           /* never reset: for observers */
+    uint64_t load_written, load_read;             /* the totals when the cartridge was loaded */
+    uint64_t load_write_errors, load_read_errors; /* the counters then */
+    struct drive_life life;
 };
 
 int drive_create(struct scsi_lu *lu, struct error *err);
@@ -203,8 +207,8 @@ const struct cartridge_identity *drive_identity(struct scsi_lu *lu);
 
 /* builders of log pages that are not in drive_log.c */
 void log_compression(struct log_reply *l);       /* 1Bh, 32h */
-void log_device_statistics(struct log_reply *l); /* 14h (drive_statistics.c, as the next) */
-void log_diagnostic_data(struct log_reply *l);   /* 16h */
+void log_device_statistics(struct log_reply *l); /* 14h (drive_statistics.c, as 17h and 30h) */
+void log_diagnostic_data(struct log_reply *l);   /* 16h (drive_life.c) */
 void log_volume_statistics(struct log_reply *l); /* 17h */
 void log_usage(struct log_reply *l);             /* 30h */
 

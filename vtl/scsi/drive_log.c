@@ -138,15 +138,13 @@ void log_compression(struct log_reply *l)
 /* 31h: tape capacity (IBM LTO), in MiB: remaining and maximum of partitions 0 and 1. */
 static void log_capacity(struct log_reply *l)
 {
-    const struct cartridge_identity *id = drive_identity(l->lu);
-    struct cartridge_position pos = {.remaining = 0};
+    struct cartridge *c = drive_identity(l->lu) ? l->lu->drive->cartridge : NULL;
+    bool second = c && cartridge_partition_count(c) > 1;
 
-    if (id)
-        cartridge_tell(l->lu->drive->cartridge, &pos);
-    log_number(l, 1, pos.remaining >> 20, 4);
-    log_number(l, 2, 0, 4);
-    log_number(l, 3, id ? id->capacity >> 20 : 0, 4);
-    log_number(l, 4, 0, 4);
+    log_number(l, 1, c ? drive_partition_remaining(c, 0) >> 20 : 0, 4);
+    log_number(l, 2, second ? drive_partition_remaining(c, 1) >> 20 : 0, 4);
+    log_number(l, 3, c ? cartridge_partition_capacity(c, 0) >> 20 : 0, 4);
+    log_number(l, 4, second ? cartridge_partition_capacity(c, 1) >> 20 : 0, 4);
 }
 
 /* 33h, 34h, 39h (IBM LTO): kinds of retries and of interface errors, of which there can be none. */

@@ -84,9 +84,12 @@ static bool drive_load(struct scsi_lu *lu)
     d->written = d->change_read = false;
     d->load_written = d->total_written;
     d->load_read = d->total_read;
+    d->load_write_errors = d->counters.write_errors;
+    d->load_read_errors = d->counters.read_errors;
     drive_positioned(d);
     drive_disallow(d);
     usage_load(lu);
+    life_loaded(lu);
     attention_raise(lu, ASC_MEDIUM_CHANGED, NULL);
     return true;
 }
@@ -105,8 +108,10 @@ void drive_refresh(struct scsi_lu *lu)
     }
     d->generation = e.generation;
     alert_clear(lu, ALERTS_OF_MEDIUM);
-    if (d->medium == MEDIUM_READY)
-        drive_unload(lu, MEDIUM_EJECTED); /* taken out behind our back: keep what was written */
+    if (d->medium == MEDIUM_READY) { /* taken out behind our back: keep what was written */
+        drive_unload(lu, MEDIUM_EJECTED);
+        alert_raise(lu, ALERT_FORCED_EJECT);
+    }
     d->medium = MEDIUM_NONE;
     d->try_again = false;
     memcpy(d->barcode, e.barcode, sizeof(d->barcode));
@@ -220,6 +225,7 @@ bool drive_unload(struct scsi_lu *lu, enum medium_state after)
         drive_forget_rao(d);
         drive_close(d);
         security_demounted(lu);
+        life_save(lu);
     }
     if (d->medium != MEDIUM_NONE)
         d->medium = after;

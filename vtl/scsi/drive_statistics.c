@@ -1,65 +1,161 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drive_statistics.c - log pages that look back on the life of the drive and of the volume: device
- * statistics, diagnostic data, volume statistics, tape usage (SSC-5 8.3). */
+/* drive_statistics.c - log pages that look back on the drive and on the volume: device statistics,
+ * volume statistics, tape usage (SSC-5 8.3). */
 #include "vtl/scsi/drive.h"
+
+#include "vtl/scsi/drive_usage.h"
 
 enum { MB = 1000000 };
 
-/* 14h: device statistics (SSC-5 8.3.3): of what it has, what is known. */
+/* 14h: device statistics (SSC-5 8.3.3).  Nothing of the drive gets warm, wears or is cleaned. */
 void log_device_statistics(struct log_reply *l)
 {
-    const struct drive_counters *n = &l->lu->drive->counters;
+    const struct drive *d = l->lu->drive;
+    const struct drive_counters *n = &d->counters;
+    uint64_t motion = life_motion_hours(l->lu);
 
+    log_number(l, 0x00, d->life.loads, 4);
+    log_number(l, 0x01, d->life.cleanings, 4);
+    log_number(l, 0x02, life_hours(l->lu), 4);
+    log_number(l, 0x03, motion, 4);
+    log_number(l, 0x04, life_metres(l->lu), 4);
+    log_number(l, 0x05, 0, 4); /* motion hours when an incompatible medium was last loaded */
+    log_number(l, 0x06, 0, 4); /* hours when last too hot */
+    log_number(l, 0x07, 0, 4); /* ... when last drawing too much */
+    log_number(l, 0x08, motion, 4);
+    log_number(l, 0x09, motion, 4); /* motion hours since the last cleanings: never */
+    log_number(l, 0x0a, motion, 4);
+    log_number(l, 0x0b, 0, 4); /* hours when an operator last forced an eject */
+    log_number(l, 0x0c, d->life.power_cycles, 4);
     log_counter(l, 0x0d, n->loads, 8); /* since the last reset, as the next two */
     log_counter(l, 0x0e, n->write_errors, 8);
     log_counter(l, 0x0f, n->read_errors, 8);
     log_text(l, 0x40, l->lu->serial, SERIAL_MAX);
     log_text(l, 0x41, l->lu->serial, SERIAL_MAX);
     log_number(l, 0x80, lu_prevented(l->lu), 1);
+    log_number(l, 0x81, 0, 1);
 }
 
-void log_diagnostic_data(struct log_reply *l)
+/* ---- 17h: volume statistics (SSC-5 8.3.9); sizes in 10^6 bytes ------------------------------- */
+
+/* A list with a record for each partition: its length without this byte, number, value. */
+static void put_partitions(struct log_reply *l, unsigned code, unsigned bytes,
+                           uint64_t (*value)(struct cartridge *c, uint32_t partition))
 {
-    (void)l;
+    struct cartridge *c = l->lu->drive->cartridge;
+    uint8_t data[CARTRIDGE_PARTITIONS * 12];
+    struct reply r = reply_to(data, sizeof(data));
+
+    for (uint32_t p = 0; p < cartridge_partition_count(c); p++) {
+        reply_u8(&r, 3 + bytes);
+        reply_u8(&r, 0);
+        reply_be16(&r, p);
+        reply_be(&r, value(c, p), bytes);
+    }
+    log_binary(l, code, data, (unsigned)r.len);
 }
 
-/* 17h: volume statistics (SSC-5 8.3.4): what is known of the cartridge; sizes in 10^6 bytes. */
+/* All ones: no logical object is encrypted as far as is known. */
+static uint64_t no_object(struct cartridge *c, uint32_t partition)
+{
+    (void)c;
+    (void)partition;
+    return UINT64_MAX;
+}
+
+static uint64_t partition_capacity(struct cartridge *c, uint32_t partition)
+{
+    return cartridge_partition_capacity(c, partition) / MB;
+}
+
+static uint64_t partition_remaining(struct cartridge *c, uint32_t partition)
+{
+    return drive_partition_remaining(c, partition) / MB;
+}
+
+static uint64_t partition_used(struct cartridge *c, uint32_t partition)
+{
+    return (cartridge_partition_capacity(c, partition) - drive_partition_remaining(c, partition)) /
+           MB;
+}
+
+static uint64_t used_of_all(struct cartridge *c)
+{
+    uint64_t used = 0;
+
+    for (uint32_t p = 0; p < cartridge_partition_count(c); p++)
+        used += cartridge_partition_capacity(c, p) - drive_partition_remaining(c, p);
+    return used;
+}
+
+/* What was moved: by this mount, and in the volume's life. */
+static void put_amounts(struct log_reply *l)
+{
+    const struct drive *d = l->lu->drive;
+    const struct usage_partition all = usage_medium(d->usage);
+
+    log_number(l, 0x0c, d->counters.write_errors - d->load_write_errors, 2);
+    log_number(l, 0x0d, d->counters.read_errors - d->load_read_errors, 2);
+    log_number(l, 0x0e, all.current.written / MB, 4);
+    log_number(l, 0x0f, all.current.read / MB, 4);
+    log_number(l, 0x10, all.total.written / MB, 8);
+    log_number(l, 0x11, all.total.read / MB, 8);
+}
+
+static void put_identity(struct log_reply *l, const struct cartridge_identity *id)
+{
+    char serial[MAM_SERIAL_SIZE];
+
+    mam_medium_serial(l->lu->drive, serial);
+    log_text(l, 0x40, serial, 32);
+    log_text(l, 0x42, l->lu->drive->barcode, 32);
+    log_text(l, 0x43, "CAPSTAN", 8);
+    log_number(l, 0x80, drive_device_specific(l->lu) >> 7, 1); /* write protected */
+    log_number(l, 0x81, id->worm, 1);
+    log_number(l, 0x82, 0, 1); /* never too hot */
+}
+
 void log_volume_statistics(struct log_reply *l)
 {
     const struct drive *d = l->lu->drive;
     const struct cartridge_identity *id = drive_identity(l->lu);
-    char serial[MAM_SERIAL_SIZE];
-    struct cartridge_position pos;
 
     log_number(l, 0x00, id != NULL, 1); /* page valid */
     if (!id)
         return;
-    cartridge_tell(d->cartridge, &pos);
-    mam_medium_serial(d, serial);
-    log_number(l, 0x01, mam_load_count(d), 4);
-    log_number(l, 0x0e, (d->total_written - d->load_written) / MB, 4);
-    log_number(l, 0x0f, (d->total_read - d->load_read) / MB, 4);
+    log_number(l, 0x01, d->usage->loads, 4);
+    log_number(l, 0x03, 0, 4); /* write retries: none are needed */
+    log_number(l, 0x05, 0, 4); /* suspended writes */
+    log_number(l, 0x06, 0, 4); /* ... and fatal ones */
+    log_number(l, 0x08, 0, 4); /* read retries */
+    put_amounts(l);
     log_number(l, 0x16, id->capacity / MB, 4);
-    log_number(l, 0x17, (id->capacity - pos.remaining) / MB, 4);
-    log_text(l, 0x40, serial, 32);
-    log_text(l, 0x42, d->barcode, 32);
-    log_text(l, 0x43, "CAPSTAN", 8);
-    log_number(l, 0x80, drive_device_specific(l->lu) >> 7, 1); /* write protected */
-    log_number(l, 0x81, id->worm, 1);
+    log_number(l, 0x17, used_of_all(d->cartridge) / MB, 4);
+    put_identity(l, id);
+    put_partitions(l, 0x200, 6, no_object);
+    put_partitions(l, 0x201, 6, no_object);
+    put_partitions(l, 0x202, 4, partition_capacity);
+    put_partitions(l, 0x203, 4, partition_used);
+    put_partitions(l, 0x204, 4, partition_remaining);
 }
 
-/* 30h: tape usage (IBM and HPE LTO). */
+/* 30h: tape usage (IBM and HPE LTO).  There are no data sets: they are counted as LTO-8 has them,
+ * 5,031,936 bytes each. */
 void log_usage(struct log_reply *l)
 {
+    enum { DATA_SET = 5031936 };
+    const struct drive *d = l->lu->drive;
     bool loaded = drive_identity(l->lu) != NULL;
+    const struct usage_partition all =
+        loaded ? usage_medium(d->usage) : (struct usage_partition){0};
 
-    log_number(l, 1, loaded ? mam_load_count(l->lu->drive) : 0, 4);
-    log_number(l, 2, 0, 8);
-    log_number(l, 3, 0, 4);
-    log_number(l, 4, 0, 2);
-    log_number(l, 5, 0, 2);
+    log_number(l, 1, loaded ? d->usage->loads : 0, 4);
+    log_number(l, 2, all.total.written / DATA_SET, 8);
+    log_number(l, 3, 0, 4); /* write retries */
+    log_number(l, 4, loaded ? d->counters.write_errors - d->load_write_errors : 0, 2);
+    log_number(l, 5, 0, 2); /* suspended writes */
     log_number(l, 6, 0, 2);
-    log_number(l, 7, 0, 8);
-    log_number(l, 8, 0, 4);
-    log_number(l, 9, 0, 2);
+    log_number(l, 7, all.total.read / DATA_SET, 8);
+    log_number(l, 8, 0, 4); /* read retries */
+    log_number(l, 9, loaded ? d->counters.read_errors - d->load_read_errors : 0, 2);
 }

@@ -150,6 +150,8 @@ struct lu_kind {
     void (*reset)(struct scsi_lu *lu);
     void (*forget)(struct scsi_lu *lu, const struct scsi_nexus *nexus); /* it goes */
     bool saves; /* mode pages and log parameters, in the library */
+    /* A command ends with CHECK CONDITION. */
+    void (*failed)(struct scsi_lu *lu, const struct scsi_task *task, const struct sense *s);
     /* MODE parameter header; both NULL: no block descriptor either. */
     uint8_t (*medium_type)(struct scsi_lu *lu);
     uint8_t (*device_specific)(struct scsi_lu *lu);
@@ -348,6 +350,8 @@ void cmd_receive_diagnostic(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_send_diagnostic(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_write_buffer(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_read_buffer(struct scsi_lu *lu, struct scsi_task *task);
+/* The unit's clock, ms since 1970, and its TIMESTAMP ORIGIN. */
+int64_t lu_clock_ms(const struct scsi_lu *lu, uint8_t *origin);
 void cmd_report_identifier(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_set_identifier(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_report_timestamp(struct scsi_lu *lu, struct scsi_task *task);

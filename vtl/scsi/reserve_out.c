@@ -19,6 +19,7 @@ struct order {
     uint64_t key, new_key;    /* RESERVATION KEY, SERVICE ACTION RESERVATION KEY */
     unsigned scope, type;
     size_t len;
+    bool lost; /* what it changed could not be kept */
 };
 
 static void conflict(struct order *o)
@@ -394,9 +395,9 @@ static void order_keep(struct order *o, const struct kept *before)
         return;
     if (!order_failed(o) && persistent_save(o->lu, &err) != 0) {
         log_error("Logical unit %u: registrations can't be kept: %s", o->lu->lun, err.message);
-        task_fail(o->lu, o->task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
+        o->lost = true;
     }
-    if (order_failed(o))
+    if (order_failed(o) || o->lost)
         kept_restore(o, before);
 }
 
@@ -416,7 +417,7 @@ static void order_run(struct order *o, const struct action *action)
     else
         action->run(o);
     order_keep(o, &before);
-    if (!order_failed(o) && action->counts)
+    if (!order_failed(o) && !o->lost && action->counts)
         o->p->generation++;
 }
 
@@ -428,6 +429,8 @@ void cmd_persistent_out(struct scsi_lu *lu, struct scsi_task *task)
     if (!order_decode(&o, task->cdb[1] & 0x1f))
         return;
     order_run(&o, action);
+    if (o.lost)
+        task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
     if (action->aborts && !order_failed(&o))
         lu_abort(lu, is_preempted, &o);
 }

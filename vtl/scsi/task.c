@@ -8,6 +8,8 @@ void task_check(struct scsi_lu *lu, struct scsi_task *task, const struct sense *
 {
     if (s->key == KEY_HARDWARE_ERROR)
         lu->hardware_errors++;
+    if (lu->kind->failed)
+        lu->kind->failed(lu, task, s);
     task->status = SCSI_CHECK_CONDITION;
     task->sense_len = sense_encode(s, lu_descriptor_sense(lu), task->sense);
 }
