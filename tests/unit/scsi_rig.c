@@ -9,8 +9,6 @@
 #include "common/log.h"
 #include "tests/unit/check.h"
 
-static const struct library_geometry geometry = {2, 4, 2, "CPRIG00001"};
-
 struct rig rig;
 struct answer answer;
 
@@ -259,6 +257,14 @@ static int fault_layer(void *ctx, const char *barcode, struct store *store, stru
 
 /* ---- the library ----------------------------------------------------------------------------- */
 
+static const struct library_geometry *rig_geometry(void)
+{
+    static struct library_geometry geometry;
+
+    geometry = (struct library_geometry){2, rig.slots ? rig.slots : 4, 2, "CPRIG00001"};
+    return &geometry;
+}
+
 void rig_cartridge(const char *barcode, uint16_t to, uint8_t density, bool worm, uint64_t capacity)
 {
     struct error err = ERROR_INIT;
@@ -291,13 +297,25 @@ static void rig_models(struct scsi_models *models)
                  err);
 }
 
+static void rig_layout(const struct personality *changer)
+{
+    struct library_layout layout = {.barcode_max = changer->barcode_length};
+    struct error err = ERROR_INIT;
+
+    for (unsigned type = ELEMENT_TRANSPORT; type <= ELEMENT_DRIVE; type++)
+        layout.first[type] = changer->elements[type].first;
+    CHECK_OK(library_set_layout(rig.library, &layout, &err), err);
+}
+
 static void rig_open(void)
 {
     struct error err = ERROR_INIT;
     struct scsi_models models;
 
     rig_models(&models);
-    CHECK_OK(library_open(rig.root, &geometry, &rig.library, &err), err);
+    CHECK_OK(library_open(rig.root, rig_geometry(), &rig.library, &err), err);
+    if (models.changer)
+        rig_layout(models.changer);
     library_set_store_layer(rig.library, fault_layer, NULL);
     CHECK_OK(scsi_target_create(rig.library, &models, &rig.target, &err), err);
     scsi_target_set_compression(rig.target, rig.compression);
@@ -331,6 +349,7 @@ static void take_attentions(void)
 void rig_start(void)
 {
     struct error err = ERROR_INIT;
+    uint16_t slot;
 
     log_set_level(LOG_LEVEL_ERROR);
     /* Nothing here must survive a power cut: in memory, synchronising costs nothing. */
@@ -339,10 +358,11 @@ void rig_start(void)
         strcpy(rig.root, "/tmp/capstan-scsi-XXXXXX");
         CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(rig.root));
     }
-    CHECK_OK(library_create(rig.root, &geometry, &err), err);
+    CHECK_OK(library_create(rig.root, rig_geometry(), &err), err);
     rig_open();
-    rig_cartridge("RIG000L8", SLOT(0), 0x5e, false, 8 * 1048576);
-    rig_cartridge("RIG001L8", SLOT(1), 0x5e, false, 0);
+    slot = library_first(rig.library, ELEMENT_SLOT);
+    rig_cartridge("RIG000L8", slot, 0x5e, false, 8 * 1048576);
+    rig_cartridge("RIG001L8", (uint16_t)(slot + 1), 0x5e, false, 0);
     take_attentions();
 }
 

@@ -28,7 +28,8 @@ struct rig {
     enum cartridge_compression compression; /* of the drives; none, so that blocks of one
                                              * byte value fill a tape */
     const char *model;                      /* of drive 0; NULL: the default */
-    const char *library_model;              /* the same of the changer */
+    const char *library_model;              /* the same of the changer, with its addresses */
+    unsigned slots;                         /* 0: 4 */
 };
 extern struct rig rig;
 
