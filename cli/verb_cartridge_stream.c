@@ -20,6 +20,7 @@
 #include "common/json.h"
 #include "vtl/control/control.h"
 #include "vtl/interchange/interchange.h"
+#include "vtl/personality/medium.h"
 
 /* One end of a stream, and who is told of it. */
 struct job {
@@ -260,11 +261,17 @@ static int identity_for(const struct cli *cli, const struct interchange_import *
                         const char *barcode, struct cartridge_identity *id, struct error *err)
 {
     const struct cartridge_identity *was = interchange_identity(in);
+    struct medium_label label = medium_of_barcode(barcode);
     struct library_media media;
     uint64_t capacity = 0;
     int rc;
 
     library_barcode_media(barcode, &media);
+    if (was && label.medium && label.medium->density != was->density)
+        return error_set(err, ERR_USAGE,
+                         "the barcode %.40s says %s, but the cartridge in the stream is another "
+                         "kind; choose a barcode that ends as its own, %.40s",
+                         barcode, label.medium->name, was->barcode);
     rc = cartridge_identity_default(id, barcode, was ? was->density : media.density, err);
     if (rc)
         return rc;
