@@ -184,7 +184,8 @@ void model_verify(struct model *m, const struct model_request *r, struct model_a
     bool compare = r->cdb[1] & 0x02;
     struct transfer t;
 
-    if (!decode(m, r, a, false, &t))
+    a->unknown = r->cdb[1] & 0x38; /* by filemarks, to end of data, with protection */
+    if (a->unknown || !decode(m, r, a, false, &t))
         return;
     if (compare && r->out_len < (size_t)t.count * t.size) { /* choice: nothing is done */
         model_bad_cdb(a);
