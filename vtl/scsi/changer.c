@@ -82,10 +82,8 @@ static const struct log_page changer_log_pages[] = {
 };
 
 static const struct vpd_page changer_vpd_pages[] = {
-    {0x00, vpd_supported},
-    {0x80, vpd_serial},
-    {0x83, vpd_identification},
-    {0x86, vpd_extended},
+    {0x00, vpd_supported}, {0x80, vpd_serial},   {0x83, vpd_identification},
+    {0x85, vpd_addresses}, {0x86, vpd_extended}, {0x87, vpd_policy},
 };
 
 static void changer_forget(struct scsi_lu *lu, const struct scsi_nexus *nexus)

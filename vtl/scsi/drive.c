@@ -133,10 +133,11 @@ static const struct opcode drive_opcodes[] = {
 
 static const struct vpd_page drive_vpd_pages[] = {
     {0x00, vpd_supported},       {0x80, vpd_serial},
-    {0x83, vpd_identification},  {0x86, vpd_extended},
+    {0x83, vpd_identification},  {0x85, vpd_addresses},
+    {0x86, vpd_extended},        {0x87, vpd_policy},
     {0xb0, vpd_capabilities},    {0xb1, vpd_manufacturer_serial},
     {0xb2, vpd_alerts},          {0xb3, vpd_automation_serial},
-    {0xb4, vpd_element_address},
+    {0xb4, vpd_element_address}, {0xb5, vpd_protection},
 };
 
 /* ---- hooks ----------------------------------------------------------------------------------- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vpd.c - the vital product data pages (SPC-5 7.7, SSC-5 8.6): one builder a page. */
-#include "vtl/scsi/internal.h"
-
 #include "vtl/scsi/vpd.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 void vpd_supported(struct scsi_lu *lu, struct reply *r)
 {
@@ -33,27 +34,64 @@ static void designator_header(struct reply *r, unsigned code_set, unsigned assoc
     reply_u8(r, (unsigned)len);
 }
 
-/* Device identification (SPC-5 7.7.6): the unit by name and by NAA, then the target port. */
+enum { BINARY = 1, ASCII = 2, UTF8 = 3 };                          /* CODE SET */
+enum { OF_UNIT = 0x00, OF_PORT = 0x10, OF_DEVICE = 0x20 };         /* ASSOCIATION */
+enum { TYPE_T10 = 1, TYPE_NAA = 3, TYPE_PORT = 4, TYPE_NAME = 8 }; /* DESIGNATOR TYPE */
+
+/* SCSI name string of an NAA: "naa." and 16 digits, with its end a multiple of four (SPC-5
+ * 7.7.6.11). */
+static void name_designator(struct reply *r, unsigned association, uint64_t naa)
+{
+    char text[24] = "";
+
+    snprintf(text, sizeof(text), "naa.%016" PRIX64, naa);
+    designator_header(r, UTF8, association | TYPE_NAME, sizeof(text));
+    reply_bytes(r, text, sizeof(text));
+}
+
+/* Device identification (SPC-5 7.7.6): the unit by name and by NAA, then the target port, then the
+ * target device. */
 void vpd_identification(struct scsi_lu *lu, struct reply *r)
 {
-    designator_header(r, 2, 0x01, 24 + strlen(lu->serial)); /* ASCII; unit, T10 vendor id */
+    designator_header(r, ASCII, OF_UNIT | TYPE_T10, 24 + strlen(lu->serial));
     reply_t10_designator(r, lu);
-    designator_header(r, 1, 0x03, 8); /* binary; unit, NAA */
+    designator_header(r, BINARY, OF_UNIT | TYPE_NAA, 8);
     reply_be64(r, lu->naa);
-    designator_header(r, 1, 0x14, 4); /* binary; port, relative target port */
+    designator_header(r, BINARY, OF_PORT | TYPE_PORT, 4); /* relative target port */
     reply_be32(r, 1);
-    designator_header(r, 1, 0x13, 8); /* binary; port, NAA */
+    designator_header(r, BINARY, OF_PORT | TYPE_NAA, 8);
     reply_be64(r, lu->target->port_naa);
+    name_designator(r, OF_UNIT, lu->naa);
+    name_designator(r, OF_DEVICE, lu->target->port_naa);
+}
+
+/* Management network addresses (SPC-5 7.7.9): none. */
+void vpd_addresses(struct scsi_lu *lu, struct reply *r)
+{
+    (void)lu;
+    (void)r;
 }
 
 /* Extended INQUIRY data (SPC-5 7.7.7): of all it can say, only simple task attributes are true
- * (bit SIMPSUP, byte 5), and the unit is one I_T nexus' worth of attentions (LUICLR no). */
+ * (SIMPSUP), and how long sense data may be. */
 void vpd_extended(struct scsi_lu *lu, struct reply *r)
 {
     (void)lu;
     reply_u8(r, 0);
-    reply_u8(r, 0x01);
-    reply_zero(r, 58);
+    reply_u8(r, 0x01); /* SIMPSUP */
+    reply_zero(r, 7);
+    reply_u8(r, SENSE_ENCODED_MAX);
+    reply_zero(r, 50);
+}
+
+/* Mode page policy (SPC-5 7.7.8): every page is shared by all nexuses, and each unit's own. */
+void vpd_policy(struct scsi_lu *lu, struct reply *r)
+{
+    (void)lu;
+    reply_u8(r, 0x3f);
+    reply_u8(r, 0xff);
+    reply_u8(r, 0x00); /* MLUS=0, shared */
+    reply_u8(r, 0);
 }
 
 /* Sequential-access device capabilities (SSC-5 8.6.2): WORM cartridges are honoured. */
@@ -92,4 +130,20 @@ void vpd_element_address(struct scsi_lu *lu, struct reply *r)
 {
     reply_be16(r, 0);
     reply_be16(r, library_drive_address(lu->target->library, lu->lun - 1));
+}
+
+/* Logical block protection (SSC-5 8.6.7): the methods of mode page 0Ah/F0h, for READ, WRITE and
+ * VERIFY; RECOVER BUFFERED DATA has none. */
+void vpd_protection(struct scsi_lu *lu, struct reply *r)
+{
+    enum { LBP_W_C = 0x80, LBP_R_C = 0x40, CRC_BYTES = 4 };
+
+    (void)lu;
+    reply_zero(r, 4);
+    for (unsigned method = 1; method <= 2; method++) { /* Reed-Solomon CRC, CRC32C */
+        reply_u8(r, 3);                                /* what follows of the descriptor */
+        reply_u8(r, method);
+        reply_u8(r, CRC_BYTES);
+        reply_u8(r, LBP_W_C | LBP_R_C);
+    }
 }

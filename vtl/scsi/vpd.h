@@ -8,6 +8,9 @@
 void vpd_supported(struct scsi_lu *lu, struct reply *r);
 void vpd_serial(struct scsi_lu *lu, struct reply *r);
 void vpd_identification(struct scsi_lu *lu, struct reply *r);
+void vpd_addresses(struct scsi_lu *lu, struct reply *r);
+void vpd_policy(struct scsi_lu *lu, struct reply *r);
+void vpd_protection(struct scsi_lu *lu, struct reply *r);
 void vpd_extended(struct scsi_lu *lu, struct reply *r);
 void vpd_capabilities(struct scsi_lu *lu, struct reply *r);
 void vpd_manufacturer_serial(struct scsi_lu *lu, struct reply *r);
