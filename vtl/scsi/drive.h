@@ -133,12 +133,33 @@ void drive_settle_allow(struct scsi_lu *lu);
 /* The partitions of the medium (drive_partition.c). */
 void drive_partition_tell(struct cartridge *c, uint32_t partition, struct cartridge_position *pos);
 uint64_t drive_partition_remaining(struct cartridge *c, uint32_t partition);
+uint64_t drive_partition_warning(const struct cartridge *c, uint32_t partition); /* begins here */
 bool drive_is_blank(const struct drive *d); /* nothing is written in any of them */
 
 /* How long an attribute of a partition is; 0 if it is not there. */
 size_t drive_attribute_size(const struct cartridge *c, uint32_t partition, uint16_t id);
 
 void drive_forget_rao(struct drive *d);
+
+/* Mode page 11h, the medium partition page, and what hosts have chosen with it (drive_division.c).
+ */
+#define DIVISION_PAGE_SIZE (8 + 2 * CARTRIDGE_PARTITIONS)
+extern const uint8_t division_page[DIVISION_PAGE_SIZE], division_changeable[DIVISION_PAGE_SIZE];
+void division_refresh(struct scsi_lu *lu, uint8_t *page);
+unsigned division_check(struct scsi_lu *lu, const uint8_t *page);
+#define MODE_PAGE_PARTITION                                                                        \
+    {                                                                                              \
+        .code = 0x11, .size = DIVISION_PAGE_SIZE, .initial = division_page,                        \
+        .changeable = division_changeable, .refresh = division_refresh, .check = division_check,   \
+        .unsaved = true, .variable = true                                                          \
+    }
+/* What is chosen no longer holds: another medium, another division. */
+void division_forget(struct scsi_lu *lu);
+/* The division that is chosen; 0 partitions: none is. */
+unsigned division_chosen(struct scsi_lu *lu, uint64_t capacity[CARTRIDGE_PARTITIONS]);
+/* Native bytes to be divided: the medium's, or what SET CAPACITY has left of them. */
+uint64_t division_total(const struct cartridge *c);
+int division_scale(struct cartridge *c, uint64_t bytes, struct error *err);
 
 /* What a failed call of the cartridge means to a host; residual is for INFORMATION. */
 #define DRIVE_NO_RESIDUAL INT64_MIN /* which is then not valid */
@@ -184,6 +205,8 @@ void cmd_read_attribute(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_write_attribute(struct scsi_lu *lu, struct scsi_task *task);
 
 void cmd_media_serial(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_format_medium(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_set_capacity(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_allow_overwrite(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_generate_rao(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_receive_rao(struct scsi_lu *lu, struct scsi_task *task);

@@ -88,6 +88,7 @@ static bool drive_load(struct scsi_lu *lu)
     d->load_read_errors = d->counters.read_errors;
     drive_positioned(d);
     drive_disallow(d);
+    division_forget(lu);
     usage_load(lu);
     life_loaded(lu);
     attention_raise(lu, ASC_MEDIUM_CHANGED, NULL);
@@ -223,6 +224,7 @@ bool drive_unload(struct scsi_lu *lu, enum medium_state after)
         usage_settle(lu);
         usage_store(d);
         drive_forget_rao(d);
+        division_forget(lu);
         drive_close(d);
         security_demounted(lu);
         life_save(lu);
@@ -259,8 +261,8 @@ static void do_load(struct scsi_lu *lu, struct scsi_task *task, bool hold)
     } else if (hold) { /* drawn in, but not threaded */
         if (d->medium == MEDIUM_EJECTED)
             d->medium = MEDIUM_HELD;
-    } else if (d->medium == MEDIUM_READY) {
-        cartridge_rewind(d->cartridge);
+    } else if (d->medium == MEDIUM_READY) { /* to the beginning of partition 0: always there */
+        cartridge_locate(d->cartridge, 0, 0, NULL);
         drive_positioned(d);
     } else if (!drive_load(lu)) {
         task_fail(lu, task, d->failure == ASC_LOAD_FAILED ? KEY_MEDIUM_ERROR : KEY_NOT_READY,

@@ -63,8 +63,6 @@ static const uint8_t configuration_changeable[16] = {[10] = 0x04, [14] = 0x01};
  * (append-only), PEWS. */
 static const uint8_t extension[32] = {0x50, 0x01, 0x00, 0x1c};
 static const uint8_t extension_changeable[32] = {[4] = 0x0b, [5] = 0x10, [6] = 0xff, [7] = 0xff};
-/* One partition; PSUM 3 and units of 10^9 bytes. */
-static const uint8_t partition[10] = {0x11, 0x08, 0, 0, 0x18, 0x03, 9, 0, 0, 0};
 /* It is always active: no timer is enabled. */
 static const uint8_t power[40] = {0x1a, 0x26};
 /* WORM: some labels may be written over, and filemarks at the end of data but for the first (see
@@ -79,23 +77,6 @@ static const uint8_t attributes[2] = {0x30, 0x00};
 bool drive_software_protected(struct scsi_lu *lu)
 {
     return (mode_page_values(lu, 0x0a, 0)[4] & 0x08) || (mode_page_values(lu, 0x10, 0)[10] & 0x04);
-}
-
-/* PEWS is counted in 10^6 bytes before early warning (SSC-5, device configuration extension). */
-bool drive_beyond_pews(struct scsi_lu *lu, const struct cartridge_position *pos)
-{
-    const struct cartridge_identity *id = drive_identity(lu);
-    uint64_t pews = get_be16(mode_page_values(lu, 0x10, 1) + 6);
-
-    return id && pews && pos->used + id->early_warning + pews * 1000000 > id->capacity;
-}
-
-static void partition_refresh(struct scsi_lu *lu, uint8_t *page)
-{
-    const struct cartridge_identity *id = drive_identity(lu);
-    uint64_t size = id ? id->capacity / 1000000000 : 0;
-
-    put_be16(page + 8, size < 0xffff ? (uint16_t)size : 0xffff);
 }
 
 static void medium_configuration_refresh(struct scsi_lu *lu, uint8_t *page)
@@ -141,7 +122,7 @@ const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES] = {
      .size = sizeof(extension),
      .initial = extension,
      .changeable = extension_changeable},
-    {.code = 0x11, .size = sizeof(partition), .initial = partition, .refresh = partition_refresh},
+    MODE_PAGE_PARTITION,
     MODE_PAGE_UNIT_ISCSI,
     MODE_PAGE_PORT_ISCSI,
     {.code = 0x1a, .size = sizeof(power), .initial = power},

@@ -72,51 +72,60 @@ static void locate(struct scsi_lu *lu, struct scsi_task *task, enum destination 
                    uint32_t partition, uint64_t number)
 {
     struct cartridge *c = lu->drive->cartridge;
+    struct cartridge_position pos;
     struct error err = ERROR_INIT;
     int rc = 0;
 
+    cartridge_tell(c, &pos);
     if (to == TO_OBJECT)
         rc = cartridge_locate(c, partition, number, &err);
     else if (to == TO_FILE)
         rc = cartridge_locate_file(c, partition, number, &err);
-    else
+    else if (partition != pos.partition)
+        rc = cartridge_locate(c, partition, 0, &err);
+    if (rc == 0 && to == TO_END_OF_DATA)
         cartridge_locate_end(c);
     drive_positioned(lu->drive);
-    if (rc == -ERR_RANGE) {
-        task_bad_cdb(lu, task, task->cdb[0] == 0x2b ? 8 : 3, 7);
-    } else if (rc == -ERR_END_OF_DATA) { /* LOCATE has no INFORMATION */
+    if (rc == -ERR_END_OF_DATA) /* LOCATE has no INFORMATION */
         task_fail(lu, task, KEY_BLANK_CHECK, ASC_END_OF_DATA);
-    } else if (rc != 0) {
+    else if (rc != 0)
         drive_error(lu, task, rc, &err, 0);
-    }
 }
 
-/* The partition to go to; there is only one yet.  False, with the status set, if it is another. */
-static bool locate_partition(struct scsi_lu *lu, struct scsi_task *task, unsigned byte)
+/* The partition to go to: with CP the one in this byte of the CDB, else the present one.  False,
+ * with the status set, if there is no such one. */
+static bool locate_partition(struct scsi_lu *lu, struct scsi_task *task, unsigned byte,
+                             uint32_t *partition)
 {
     bool change = task->cdb[1] & 0x02; /* CP */
+    struct cartridge_position pos;
 
-    if (change && task->cdb[byte] != 0) {
+    if (change && task->cdb[byte] >= cartridge_partition_count(lu->drive->cartridge)) {
         task_bad_cdb(lu, task, byte, 7);
         return false;
     }
+    cartridge_tell(lu->drive->cartridge, &pos);
+    *partition = change ? task->cdb[byte] : pos.partition;
     return true;
 }
 
 void cmd_locate10(struct scsi_lu *lu, struct scsi_task *task)
 {
-    if (locate_partition(lu, task, 8))
-        locate(lu, task, TO_OBJECT, 0, get_be32(task->cdb + 3));
+    uint32_t partition;
+
+    if (locate_partition(lu, task, 8, &partition))
+        locate(lu, task, TO_OBJECT, partition, get_be32(task->cdb + 3));
 }
 
 void cmd_locate16(struct scsi_lu *lu, struct scsi_task *task)
 {
     unsigned type = task->cdb[1] >> 3 & 0x07;
+    uint32_t partition;
 
     if (type == TO_SET || type > TO_END_OF_DATA)
         task_bad_cdb(lu, task, 1, 5);
-    else if (locate_partition(lu, task, 3))
-        locate(lu, task, type, 0, get_be64(task->cdb + 4));
+    else if (locate_partition(lu, task, 3, &partition))
+        locate(lu, task, type, partition, get_be64(task->cdb + 4));
 }
 
 /* ---- READ POSITION --------------------------------------------------------------------------- */

@@ -72,22 +72,23 @@ bool transfer_locate(struct scsi_lu *lu, struct scsi_task *task)
 {
     struct drive *d = lu->drive;
     uint64_t address = get_be64(task->cdb + 4);
+    uint32_t partition = task->cdb[3];
     struct cartridge_position pos;
     struct error err = ERROR_INIT;
     int rc;
 
     if (!cdb_is_explicit(task->cdb))
         return true;
-    if (task->cdb[3] != 0) { /* there is only partition 0 yet */
+    if (partition >= cartridge_partition_count(d->cartridge)) {
         task_bad_cdb(lu, task, 3, 7);
         return false;
     }
     cartridge_tell(d->cartridge, &pos);
-    if (pos.lba == address && !d->write_blocked)
+    if (pos.partition == partition && pos.lba == address && !d->write_blocked)
         return true;
     if (!drive_flush(lu, task))
         return false;
-    rc = cartridge_locate(d->cartridge, 0, address, &err);
+    rc = cartridge_locate(d->cartridge, partition, address, &err);
     drive_positioned(d);
     if (rc == -ERR_END_OF_DATA) /* no INFORMATION: nothing was begun */
         task_fail(lu, task, KEY_BLANK_CHECK, ASC_END_OF_DATA);

@@ -90,6 +90,9 @@ struct mode_page {
     /* The new values are the current ones, which it may amend. */
     void (*changed)(struct scsi_lu *lu, uint8_t *page);
     bool unsaved; /* the page is of the medium or the moment: SP leaves it out */
+    /* Its length varies: size is the most, refresh says in byte 1 what it is now, and MODE SELECT
+     * may bring any from 8 bytes on; what is not brought is 0. */
+    bool variable;
 };
 
 #define MODE_PAGES_MAX 32

@@ -141,8 +141,13 @@ static void put_page(struct scsi_lu *lu, const struct mode_page *page, const uin
                      unsigned pc, struct reply *r)
 {
     uint8_t bytes[MODE_PAGE_MAX] = {0};
+    size_t size = page->size;
 
     memcpy(bytes, values, page->size);
+    if (page->variable) {
+        page->refresh(lu, bytes);
+        size = 2u + bytes[1];
+    }
     if (pc == PC_CHANGEABLE) {
         memset(bytes + header_size(page), 0, page->size - header_size(page));
         if (page->changeable)
@@ -153,7 +158,7 @@ static void put_page(struct scsi_lu *lu, const struct mode_page *page, const uin
     }
     if (mode_page_saves(lu, page))
         bytes[0] |= 0x80; /* PS */
-    reply_bytes(r, bytes, page->size);
+    reply_bytes(r, bytes, size);
 }
 
 /* The wanted pages with the values of pc; returns how many.  room: so many bytes at most. */

@@ -89,7 +89,7 @@ static bool select_find(struct scsi_lu *lu, struct scsi_task *task, const struct
 
         if (page->code != (p[0] & 0x3f) || page->subcode != subcode)
             continue;
-        if (page->size != size)
+        if (page->variable ? size < 8 || size > page->size : size != page->size)
             return bad_list(lu, task, list->at + (sub ? 2 : 1), 7);
         return left >= size || short_list(lu, task);
     }
@@ -102,12 +102,19 @@ static bool select_bits(struct scsi_lu *lu, struct scsi_task *task, const struct
 {
     const struct mode_page *page = &lu->kind->mode_pages[row];
     const uint8_t *p = list->data + list->at;
+    size_t size = page->variable ? 2u + p[1] : page->size;
     uint8_t present[MODE_PAGE_MAX];
 
     memcpy(present, values, page->size);
     if (page->refresh)
         page->refresh(lu, present);
-    for (size_t i = page->subcode ? 4 : 2; i < page->size; i++) {
+    if (page->variable) {
+        if (memcmp(p + 1, present + 1, size - 1) == 0) /* as it is: nothing is chosen anew */
+            return true;
+        memset(values + 2, 0, page->size - 2u);
+        values[1] = p[1];
+    }
+    for (size_t i = page->subcode ? 4 : 2; i < size; i++) {
         uint8_t changeable = page->changeable ? page->changeable[i] : 0;
         uint8_t bad = (uint8_t)((p[i] ^ present[i]) & ~changeable);
 
@@ -133,7 +140,7 @@ static bool select_page(struct scsi_lu *lu, struct scsi_task *task, struct mode_
     if (bad)
         return bad_list(lu, task, list->at + bad, -1);
     v->given[row] = true;
-    list->at += page->size;
+    list->at += page->variable ? 2u + list->data[list->at + 1] : page->size;
     return true;
 }
 
