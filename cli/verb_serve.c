@@ -76,6 +76,8 @@ static int daemon_up(struct daemon *d, struct error *err)
         rc = models_open_library(&d->models, d->config, &d->control.library, err);
     if (!rc)
         rc = scsi_target_create(d->control.library, &d->models.scsi, &d->control.target, err);
+    if (!rc)
+        scsi_target_set_compression(d->control.target, config_compression(d->config));
     if (!rc && d->config->test_disk)
         rc = scsi_target_add_disk(d->control.target, d->config->test_disk, err);
     if (!rc)

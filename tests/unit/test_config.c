@@ -73,7 +73,7 @@ static void test_everything(void)
 {
     struct config *c = parse_good("; a comment\r\n[library]\r\nname = The Cellar \r\n"
                                   "serial=ABCD\ndrives = 255\nslots = 64511\nimport_export=0\n"
-                                  "test_disk = 64\n"
+                                  "test_disk = 64\ncompression = zstd\n"
                                   "[iscsi]\ntarget = naa.52004567ba64678d\n"
                                   "portals = 127.0.0.1:0, [::1]:3260\n    0.0.0.0:65535\n"
                                   "initiators = iqn.1993-08.org.debian:01:*\n\tiqn.a:b, *\n"
@@ -85,6 +85,7 @@ static void test_everything(void)
     CU_ASSERT_EQUAL(c->drives, 255);
     CU_ASSERT_EQUAL(c->slots, 64511);
     CU_ASSERT_EQUAL(c->test_disk, 64);
+    CU_ASSERT_EQUAL(config_compression(c), CARTRIDGE_ZSTD);
     CU_ASSERT_EQUAL(c->portals.count, 3);
     CU_ASSERT_STRING_EQUAL(c->portals.item[1], "[::1]:3260");
     CU_ASSERT_STRING_EQUAL(c->portals.item[2], "0.0.0.0:65535");

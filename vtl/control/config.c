@@ -100,6 +100,34 @@ static const char *drive_model_refusal(const char *value)
     return model_refusal(at + 1);
 }
 
+/* What the drives compress with, by name. */
+static const struct {
+    const char *name;
+    enum cartridge_compression method;
+} compressions[] = {
+    {"lz4", CARTRIDGE_LZ4},
+    {"zstd", CARTRIDGE_ZSTD},
+    {"none", CARTRIDGE_PLAIN},
+};
+
+static const char *compression_refusal(const char *value)
+{
+    for (size_t i = 0; i < sizeof(compressions) / sizeof(compressions[0]); i++) {
+        if (strcmp(value, compressions[i].name) == 0)
+            return NULL;
+    }
+    return "it must be lz4, zstd or none";
+}
+
+enum cartridge_compression config_compression(const struct config *config)
+{
+    for (size_t i = 0; i < sizeof(compressions) / sizeof(compressions[0]); i++) {
+        if (strcmp(config->compression, compressions[i].name) == 0)
+            return compressions[i].method;
+    }
+    return CARTRIDGE_LZ4;
+}
+
 /* ---- the table --------------------------------------------------------------------------- */
 
 #define AT(member) offsetof(struct config, member)
@@ -124,6 +152,9 @@ static const struct config_key keys[] = {
     {"library", "drive_models", CONFIG_LIST, 0, CONFIG_LIST_MAX, "",
      "the same of some drives: 2=MODEL or 2-3=MODEL, drives are numbered from 0",
      drive_model_refusal, AT(drive_models)},
+    {"library", "compression", CONFIG_TEXT, 1, 8, "lz4",
+     "what the drives compress with, unless a host turns it off: lz4, zstd or none",
+     compression_refusal, AT(compression)},
     {"library", "test_disk", CONFIG_NUMBER, 0, SCSI_DISK_MIB_MAX, "0",
      "MiB of a disk in memory behind the drives, for test tools; 0: none", NULL, AT(test_disk)},
     {"iscsi", "target", CONFIG_TEXT, 5, ISCSI_NAME_MAX, NULL, "name of the iSCSI target",

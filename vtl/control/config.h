@@ -45,6 +45,7 @@ struct config {
     char name[CONFIG_TEXT_MAX];
     char serial[CONFIG_TEXT_MAX];
     unsigned drives, slots, import_export;
+    char compression[CONFIG_TEXT_MAX];                                 /* by name */
     unsigned test_disk;                                                /* MiB; 0: none */
     char library_model[CONFIG_TEXT_MAX], drive_model[CONFIG_TEXT_MAX]; /* names of personalities */
     struct config_list drive_models; /* of some drives, over drive_model: "0=NAME", "2-3=NAME" */
@@ -74,6 +75,9 @@ struct config_key {
         const char *value); /* why a text or an item is not allowed; NULL: it is */
     size_t offset;          /* in struct config */
 };
+
+/* What [library] compression names. */
+enum cartridge_compression config_compression(const struct config *config);
 
 /* The table; *count is its length. */
 const struct config_key *config_keys(size_t *count);

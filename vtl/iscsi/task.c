@@ -18,6 +18,8 @@
 
 #include "vtl/iscsi/conn.h"
 
+enum { SECURITY_PROTOCOL_OUT = 0xb5 };
+
 #define SENSE_FIXED_SIZE 18
 #define SENSE_FIXED      0x70 /* SPC-5 table 29: current, fixed format */
 
@@ -91,6 +93,8 @@ void task_free(struct task *t)
 {
     if (t->buffer) {
         atomic_fetch_sub(&t->conn->buffered, t->size);
+        if (t->scsi.cdb[0] == SECURITY_PROTOCOL_OUT) /* a key is not for who gets it next */
+            explicit_bzero(t->buffer, t->size);
         pool_put(&t->conn->server->pool, t->buffer, t->size);
     }
     free(t);
