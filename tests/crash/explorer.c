@@ -10,7 +10,7 @@
 #include "vtl/store/fault.h"
 #include "vtl/store/simdisk.h"
 
-#define CUTS_A_LIFE 24
+#define CUTS_A_LIFE 40
 #define CAPACITY    (UINT64_C(1) << 30)
 
 struct explorer {
@@ -19,6 +19,7 @@ struct explorer {
     struct life *life;
     uint64_t rng;
     bool habit;
+    unsigned peril; /* the power fails within the next calls at one of so many operations */
 };
 
 static uint64_t rnd(struct explorer *e, uint64_t below)
@@ -239,7 +240,7 @@ static void life_run(struct explorer *e)
 
     life_begin(e);
     while (l->cuts < CUTS_A_LIFE && room(l) >= 10) {
-        if (rnd(e, 6) == 0)
+        if (rnd(e, e->peril) == 0)
             simdisk_cut_at(l->disk, 1 + rnd(e, 8));
         if (e->habit)
             operate_by_habit(e);
@@ -274,6 +275,7 @@ static void life_clear(struct explorer *e, uint64_t number)
     l->excuse_full = e->options->full;
     e->rng = e->options->seed * 0x100000001b3u + number;
     e->habit = number % 4 == 3;
+    e->peril = number / 4 % 2 ? 6 : 2;
     l->next_id = 1 + (number << 20 & TAPE_NUMBER >> 4);
 }
 

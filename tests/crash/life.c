@@ -105,7 +105,7 @@ void life_take_found(struct life *l)
 bool life_excused(struct life *l, int rc)
 {
     if (!l->on_error || life_is_off(l) ||
-        (rc != -ERR_IO && rc != -ERR_NO_SPACE && rc != -ERR_NO_MEMORY))
+        (rc != -ERR_IO && rc != -ERR_NO_SPACE && rc != -ERR_NO_MEMORY && rc != -ERR_PERMISSION))
         return false;
     l->errors_met++;
     l->on_error(l);
@@ -213,10 +213,12 @@ void life_cut(struct life *l)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-static bool code_expected(enum error_code code)
+/* ERR_PERMISSION: a real file system that met an error may go on read-only. */
+static bool code_expected(const struct life *l, enum error_code code)
 {
-    return code == ERR_IO || code == ERR_NO_SPACE || code == ERR_STATE || code == ERR_NO_MEMORY ||
-           code == ERR_END_OF_TAPE || code == ERR_NOT_FOUND;
+    return (code == ERR_PERMISSION && !l->disk) || code == ERR_IO || code == ERR_NO_SPACE ||
+           code == ERR_STATE || code == ERR_NO_MEMORY || code == ERR_END_OF_TAPE ||
+           code == ERR_NOT_FOUND;
 }
 
 static bool error_excuses(const struct life *l, const struct medium *m)
@@ -241,7 +243,7 @@ static void after_error(struct life *l, const struct error *err)
     char found[80], now[80];
 
     l->errors_met++;
-    if (!code_expected(err->code))
+    if (!code_expected(l, err->code))
         life_violation(l, "an operation failed strangely: %s", err->message);
     if (l->on_error)
         l->on_error(l);

@@ -158,8 +158,6 @@ void life_format(struct life *l, const uint64_t *capacities, unsigned count)
     l->alternative = medium_hash(&l->found);
     life_state_possible(l, &l->found);
     rc = cartridge_format(l->c, capacities, count, &err);
-    if (rc == -ERR_UNSUPPORTED)
-        return;
     if (rc == 0) {
         life_take_found(l);
         l->partition = 0;
