@@ -230,6 +230,8 @@ static void life_begin(struct explorer *e)
     simdisk_fail_syncs(l->disk, e->options->fail_syncs);
     if (e->options->full)
         simdisk_set_capacity(l->disk, 100000 + rnd(e, 400000));
+    if (rnd(e, 2)) /* or else it is the end of the tape that is met */
+        simdisk_hide_capacity(l->disk);
     if (rnd(e, 2))
         op_format(e);
 }

@@ -262,6 +262,7 @@ static void test_full_gives_back(void)
         CHECK_OK(simdisk_open(1, &s, &err), err);
         CHECK_OK(cartridge_create(s, &id, &err), err);
         simdisk_set_capacity(s, 12 << 20);
+        simdisk_hide_capacity(s);
         CHECK_OK(cartridge_open(s, CARTRIDGE_READ_WRITE, &c, &err), err);
         fill(c, per_sync, &synced);
         CHECK_OK(cartridge_locate(c, 0, synced, &err), err);
@@ -270,6 +271,90 @@ static void test_full_gives_back(void)
         cartridge_close(c);
         store_close(s);
     }
+}
+
+/* A tape on a disk of 1 MiB, of which the cartridge knows nothing. */
+static struct cartridge *tape_on_small_disk(struct store **disk)
+{
+    struct cartridge_identity id = small_identity();
+    struct cartridge *c = NULL;
+
+    id.capacity = 1 << 30;
+    id.segment_size = 256 << 10;
+    CHECK_OK(simdisk_open(1, disk, &err), err);
+    simdisk_set_capacity(*disk, 1 << 20);
+    CHECK_OK(cartridge_create(*disk, &id, &err), err);
+    CHECK_OK(cartridge_open(*disk, CARTRIDGE_READ_WRITE, &c, &err), err);
+    return c;
+}
+
+/* Blocks of 1000 bytes from the position to the end; *warned is how many had early warning. */
+static unsigned write_to_end(struct cartridge *c, unsigned *warned)
+{
+    uint8_t buf[1000];
+    unsigned n = 0;
+    bool warning = false;
+
+    memset(buf, 7, sizeof(buf));
+    *warned = 0;
+    while (cartridge_write(c, buf, sizeof(buf), &warning, &err) == 0) {
+        CU_ASSERT_TRUE(warning || *warned == 0); /* once on it stays */
+        *warned += warning;
+        n++;
+    }
+    return n;
+}
+
+/* A full disk is the end of the tape: warned of, and filemarks and a sync still go. */
+static void test_full_is_end_of_tape(void)
+{
+    struct cartridge_position pos;
+    unsigned n, warned;
+    struct cartridge *c;
+    struct store *disk;
+
+    c = tape_on_small_disk(&disk);
+    n = write_to_end(c, &warned);
+    CU_ASSERT_EQUAL(err.code, ERR_END_OF_TAPE);
+    CU_ASSERT_TRUE(n > 800 && warned >= 55 && warned < 70); /* 64 KiB before the end */
+    cartridge_tell(c, &pos);
+    CU_ASSERT_TRUE(pos.lba == n && pos.early_warning && pos.remaining > 1 << 29);
+    CHECK_OK(cartridge_write_filemarks(c, 1, NULL, &err), err);
+    CHECK_OK(cartridge_sync(c, NULL, &err), err);
+    CHECK_OK(cartridge_write_filemarks(c, 1, NULL, &err), err);
+    CHECK_OK(cartridge_sync(c, NULL, &err), err);
+    CHECK_OK(cartridge_attribute_set(c, 0, 1, "x", 1, &err), err);
+    cartridge_close(c);
+    CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err), err);
+    CHECK_OK(cartridge_verify(c, &(struct cartridge_report){0}, &err), err);
+    cartridge_locate_end(c);
+    CU_ASSERT_TRUE(at(c, n + 2, 2));
+    CU_ASSERT_EQUAL(write_to_end(c, &warned), 0);
+    /* Room is made, and the tape goes on. */
+    simdisk_set_capacity(disk, 2 << 20);
+    simdisk_advance(disk, 2000000000);
+    CU_ASSERT_TRUE(write_to_end(c, &warned) > 800 && warned < 140);
+    cartridge_close(c);
+    store_close(disk);
+}
+
+/* Before the tape ends, what limbo keeps goes. */
+static void test_full_of_limbo(void)
+{
+    unsigned n, again, warned;
+    struct cartridge *c;
+    struct store *disk;
+
+    c = tape_on_small_disk(&disk);
+    n = write_to_end(c, &warned);
+    CHECK_OK(cartridge_sync(c, NULL, &err), err);
+    cartridge_rewind(c);
+    CHECK_OK(cartridge_erase(c, &err), err);
+    again = write_to_end(c, &warned);
+    CU_ASSERT_TRUE(again + 10 > n && warned < 70);
+    CHECK_OK(cartridge_sync(c, NULL, &err), err);
+    cartridge_close(c);
+    store_close(disk);
 }
 
 static const struct check_test tests[] = {
@@ -281,6 +366,8 @@ static const struct check_test tests[] = {
     {"sync_failures", test_sync_failures},
     {"rescue", test_rescue},
     {"lost", test_lost},
+    {"full_is_end_of_tape", test_full_is_end_of_tape},
+    {"full_of_limbo", test_full_of_limbo},
     {"full_gives_back", test_full_gives_back},
 };
 

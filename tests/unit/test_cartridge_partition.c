@@ -4,6 +4,7 @@
 #include "tests/unit/test_cartridge.h"
 
 #include "common/bytes.h"
+#include "common/log.h"
 #include "vtl/cartridge/format.h"
 
 #define HALF (1u << 18)
@@ -442,6 +443,7 @@ static void test_power_cuts(void)
     unsigned steps[6] = {0};
     bool off = true;
 
+    log_set_level(LOG_LEVEL_ERROR); /* each rescue is a warning */
     for (unsigned call = 1; off; call++) {
         struct known k = {0};
         struct cartridge *c;
@@ -472,6 +474,7 @@ static void test_power_cuts(void)
 /* A store that fails once, at any call, loses nothing; one that fails on loses what it says. */
 static void test_failing_store(void)
 {
+    log_set_level(LOG_LEVEL_ERROR);
     for (int on = 0; on < 2; on++) {
         bool hit = true;
 

@@ -415,6 +415,29 @@ static void test_fault_switched_meanwhile(void)
     store_close(s);
 }
 
+static void test_free(void)
+{
+    uint64_t bytes = 0, total = 0, before;
+    struct store *s = directory(), *layer;
+
+    CHECK_OK(store_free(s, &bytes, &total, &err), err);
+    CU_ASSERT_TRUE(bytes > 0 && bytes <= total);
+    store_close(s);
+    remove_directory();
+    s = simdisk(1);
+    CHECK_FAILS(store_free(s, &bytes, &total, &err), ERR_UNSUPPORTED, err);
+    simdisk_set_capacity(s, 1000);
+    CHECK_OK(fault_open(s, 1, &layer, &err), err);
+    CHECK_OK(store_free(layer, &before, &total, &err), err);
+    CHECK_OK(append(layer, "a", 0, "hello"), err);
+    CHECK_OK(store_free(layer, &bytes, &total, &err), err);
+    CU_ASSERT_TRUE(total == 1000 && before == 1000 && bytes == 995);
+    CHECK_OK(store_delete(layer, "a", &err), err);
+    CHECK_OK(store_free(layer, &bytes, &total, &err), err);
+    CU_ASSERT_EQUAL(bytes, 1000);
+    store_close(layer);
+}
+
 static const struct check_test tests[] = {
     {"every_back_end", test_every_back_end},
     {"names", test_names},
@@ -425,6 +448,7 @@ static const struct check_test tests[] = {
     {"simdisk_durable", test_simdisk_durable},
     {"simdisk_fsyncgate", test_simdisk_fsyncgate},
     {"simdisk_replays", test_simdisk_replays},
+    {"free", test_free},
     {"fault_kinds", test_fault_kinds},
     {"fault_switched_meanwhile", test_fault_switched_meanwhile},
 };

@@ -109,7 +109,8 @@ struct cartridge_position {
     uint64_t eod_lba;  /* address of end of data in this partition */
     uint64_t unsynced; /* objects written but not yet synced, in all partitions */
     uint64_t unsynced_bytes;
-    bool early_warning; /* the position is behind the early-warning point */
+    bool early_warning; /* the position is behind the early-warning point, or the store nearly full
+                         */
     uint64_t used;      /* native bytes from the beginning of the partition to the position */
     uint64_t remaining; /* native bytes left in the partition behind end of data */
 };
@@ -120,12 +121,14 @@ void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos);
 
 /* Write one block of len bytes (1 .. CARTRIDGE_BLOCK_MAX) at the position and step over it.
  * Everything behind it is gone for the host (and kept in limbo for undo).  The data is copied.
- * *early_warning (may be NULL) is set if the block lies behind the early-warning point.
- * Errors: ERR_END_OF_TAPE (nothing was written), ERR_PROTECTED (read-only, write-protected, WORM),
- * ERR_IO and ERR_NO_SPACE: what was written since the last good sync, this block with it, could not
- * be stored anywhere and is lost; the end of data and the position are where that sync left them,
- * and until the position is set or something is read, writing is ERR_STATE, so that a host that has
- * not understood can't go on in the wrong place. */
+ * *early_warning (may be NULL) is set if the block lies behind the early-warning point, or if the
+ * store is nearly full: then it goes on to be so like a tape, with room for some more blocks, at
+ * the end for filemarks and a sync. Errors: ERR_END_OF_TAPE (nothing was written; the partition or
+ * the store is full), ERR_PROTECTED (read-only, write-protected, WORM), ERR_IO and ERR_NO_SPACE:
+ * what was written since the last good sync, this block with it, could not be stored anywhere and
+ * is lost; the end of data and the position are where that sync left them, and until the position
+ * is set or something is read, writing is ERR_STATE, so that a host that has not understood can't
+ * go on in the wrong place. */
 int cartridge_write(struct cartridge *c, const void *data, uint32_t len, bool *early_warning,
                     struct error *err);
 

@@ -8,6 +8,7 @@
  *   partition.c  dividing the tape; what a cartridge needs of newer formats
  *   walk.c       reading a segment record by record
  *   index.c      the index of a segment: from its END record, or by a walk
+ *   room.c       what the store has room for: a full one looks like the end of the tape
  *   place.c      addresses <-> file numbers <-> native bytes, by binary search
  *   writer.c     the open segment: append, commit, seal, and the rescue when a sync fails
  *   write.c      writing and erasing as the contract has it
@@ -336,6 +337,13 @@ struct read_ahead {
     uint64_t seq, offset; /* what buf holds: len bytes of segment seq from offset on */
 };
 
+/* What the store had room for when it was asked last. */
+struct room {
+    bool known;
+    uint64_t free, total; /* bytes */
+    int64_t asked_ns;
+};
+
 struct cartridge {
     struct store *store; /* not owned */
     enum cartridge_mode mode;
@@ -352,6 +360,7 @@ struct cartridge {
                                              * index.seq 0: none */
     struct index_cache cache;
     struct read_ahead ahead;
+    struct room room;
     struct codec *codec; /* made when a compressed block is read */
     void *plain;         /* of plain_room bytes: a plain block that the caller has no room for */
     size_t plain_room;
@@ -370,6 +379,18 @@ static inline struct map *cartridge_map(struct cartridge *c)
 {
     return &c->super.map;
 }
+
+/* ---- room.c -----------------------------------------------------------------------------------
+ */
+
+/* Ask the store now. */
+void room_ask(struct cartridge *c);
+
+/* Is there room for a record of these native bytes?  ERR_END_OF_TAPE; limbo goes first. */
+int room_check(struct cartridge *c, enum record_type type, uint64_t bytes, struct error *err);
+
+/* Is the store so full that early warning is on? */
+bool room_low(const struct cartridge *c);
 
 /* ---- write.c ----------------------------------------------------------------------------------
  */

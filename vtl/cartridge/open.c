@@ -303,6 +303,7 @@ static int open_writing(struct cartridge *c, struct error *err)
         log_warning("cartridge %s: %s", c->identity.barcode, why.message);
     }
     free(orphans.found.items);
+    room_ask(c);
     return rc;
 }
 

@@ -55,7 +55,8 @@ void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos)
         .lba = c->pos.at.lba,
         .file = c->pos.at.file,
         .eod_lba = end.lba,
-        .early_warning = c->pos.at.used > partition_early_warning(c, c->pos.partition),
+        .early_warning =
+            c->pos.at.used > partition_early_warning(c, c->pos.partition) || room_low(c),
         .used = c->pos.at.used,
         .remaining = end.used < capacity ? capacity - end.used : 0,
     };

@@ -69,23 +69,27 @@ static int cut_at_position(struct cartridge *c, struct error *err)
  * (an index that LTFS wrote in one partition never tells of data that the other lost). */
 static int prepare(struct cartridge *c, struct error *err)
 {
+    const struct writer *w = &c->writer[c->pos.partition];
     int rc = 0;
 
     if (writer_others_owe(c, c->pos.partition))
         rc = writer_settle(c, err);
+    /* A cut elsewhere whose data was lost: it came before what is written now. */
+    if (rc == 0 && c->branching && w->open && w->published)
+        rc = super_publish(c, err);
     if (rc)
         return rc;
     if (c->pos.at.lba < map_end(cartridge_map(c), c->pos.partition).lba)
         rc = cut_at_position(c, err);
-    if (rc == 0 && !c->writer[c->pos.partition].open)
+    if (rc == 0 && !w->open)
         rc = writer_begin(c, c->pos.partition, err);
     return rc;
 }
 
-/* Is the position behind the early-warning point of its partition? */
+/* Is the position behind the early-warning point of its partition, or the store nearly full? */
 static bool early_warning_at(const struct cartridge *c)
 {
-    return c->pos.at.used > partition_early_warning(c, c->pos.partition);
+    return c->pos.at.used > partition_early_warning(c, c->pos.partition) || room_low(c);
 }
 
 static int write_record(struct cartridge *c, const struct record *r, const void *data,
@@ -101,7 +105,9 @@ static int write_record(struct cartridge *c, const struct record *r, const void 
         return rc;
     if (c->pos.at.used > capacity || cost > capacity - c->pos.at.used)
         return error_set(err, ERR_END_OF_TAPE, "cartridge %s is full", c->identity.barcode);
-    rc = prepare(c, err);
+    rc = room_check(c, r->type, r->stored, err);
+    if (rc == 0)
+        rc = prepare(c, err);
     if (rc == 0)
         rc = writer_append(c, w, r, data, err);
     if (rc) {

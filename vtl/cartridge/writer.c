@@ -148,9 +148,11 @@ static int writer_flush(struct cartridge *c, struct writer *w, struct error *err
         return 0;
     segment_name(w->seq, name);
     rc = store_append(c->store, name, w->base + w->flushed, &iov, 1, err);
-    if (rc == 0)
-        w->flushed = w->len;
-    return rc;
+    if (rc)
+        return rc;
+    w->flushed = w->len;
+    room_ask(c);
+    return 0;
 }
 
 /* One COMMIT, one sync. */
@@ -328,8 +330,8 @@ static int publish_fresh(struct cartridge *c, struct error *err)
 static int settle(struct cartridge *c, struct writer *bad, int reason, const struct error *why,
                   struct error *err)
 {
-    bool fresh = false, stored = false;
-    int first = 0, rc = 0;
+    bool fresh = false;
+    int first = 0, rc;
 
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
         struct writer *w = &c->writer[p];
@@ -341,13 +343,8 @@ static int settle(struct cartridge *c, struct writer *bad, int reason, const str
                       : writer_save(c, w, writer_store(c, w, &mine), &mine, first ? NULL : err);
         first = first ? first : rc;
         fresh = fresh || (w->open && !w->published);
-        stored = stored || rc == 0;
     }
-    rc = 0;
-    if (fresh)
-        rc = publish_fresh(c, first ? NULL : err);
-    else if (stored && c->dirty) /* a cut elsewhere came before what was stored now */
-        (void)super_publish(c, NULL);
+    rc = fresh ? publish_fresh(c, first ? NULL : err) : 0;
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
         if (c->writer[p].open && c->writer[p].len > 0)
             writer_release(c, &c->writer[p]);

@@ -28,6 +28,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "common/cleanup.h"
@@ -416,6 +417,22 @@ static int directory_remove(struct store *s, const char *object, struct error *e
     return 0;
 }
 
+/* What the file system gives to those who are not root; a quota is not seen. */
+static int directory_free(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err)
+{
+    struct directory *d = directory_of(s);
+    struct statvfs fs;
+
+    if (fstatvfs(d->fd, &fs) != 0)
+        return error_errno(err, "%s", d->path);
+    if (fs.f_blocks == 0) /* some network and virtual file systems */
+        return error_set(err, ERR_UNSUPPORTED, "the file system of %s does not tell its size",
+                         d->path);
+    *bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    *total = (uint64_t)fs.f_blocks * fs.f_frsize;
+    return 0;
+}
+
 static int64_t directory_now(struct store *s)
 {
     struct timespec ts;
@@ -500,6 +517,7 @@ static const struct store_ops directory_ops = {
     .sync_names = directory_sync_names,
     .list = directory_list,
     .remove = directory_remove,
+    .free = directory_free,
     .now = directory_now,
     .random = directory_random,
     .lock = directory_lock,

@@ -226,6 +226,11 @@ static int fault_remove(struct store *s, const char *object, struct error *err)
     return store_delete(f->below, object, err);
 }
 
+static int fault_free(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err)
+{
+    return store_free(fault_of(s)->below, bytes, total, err);
+}
+
 static int64_t fault_now(struct store *s)
 {
     return store_now(fault_of(s)->below);
@@ -272,6 +277,7 @@ static const struct store_ops fault_ops = {
     .sync_names = fault_sync_names,
     .list = fault_list,
     .remove = fault_remove,
+    .free = fault_free,
     .now = fault_now,
     .random = fault_random,
     .lock = fault_lock,

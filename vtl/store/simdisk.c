@@ -38,6 +38,7 @@ struct simdisk {
     int64_t now;
     uint64_t calls, cut_at;
     uint64_t capacity, used;
+    bool capacity_hidden;
     uint32_t sync_failures;
     bool off, locked;
     bool cut_before; /* the call that the power fails in surely does nothing */
@@ -573,6 +574,17 @@ static int simdisk_remove(struct store *s, const char *object, struct error *err
     return fate == HALF_DONE ? power_off(err) : 0;
 }
 
+static int simdisk_free(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err)
+{
+    struct simdisk *d = simdisk_of(s);
+
+    if (d->capacity == 0 || d->capacity_hidden)
+        return error_set(err, ERR_UNSUPPORTED, "the simulated disk has no limit");
+    *bytes = d->used < d->capacity ? d->capacity - d->used : 0;
+    *total = d->capacity;
+    return 0;
+}
+
 static int64_t simdisk_now(struct store *s)
 {
     return simdisk_of(s)->now += 1000;
@@ -633,6 +645,7 @@ static const struct store_ops simdisk_ops = {
     .sync_names = simdisk_sync_names,
     .list = simdisk_list,
     .remove = simdisk_remove,
+    .free = simdisk_free,
     .now = simdisk_now,
     .random = simdisk_random,
     .lock = simdisk_lock,
@@ -712,6 +725,11 @@ bool simdisk_is_off(const struct store *s)
 void simdisk_fail_syncs(struct store *s, uint32_t per_million)
 {
     simdisk_of(s)->sync_failures = per_million;
+}
+
+void simdisk_hide_capacity(struct store *s)
+{
+    simdisk_of(s)->capacity_hidden = true;
 }
 
 void simdisk_set_capacity(struct store *s, uint64_t bytes)

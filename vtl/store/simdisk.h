@@ -70,6 +70,9 @@ void simdisk_fail_syncs(struct store *s, uint32_t per_million);
 /* Bytes that the disk holds at most (ERR_NO_SPACE beyond); the default is without limit. */
 void simdisk_set_capacity(struct store *s, uint64_t bytes);
 
+/* Let store_free() know nothing of it, as of a quota or of others who fill the disk. */
+void simdisk_hide_capacity(struct store *s);
+
 /* Changing calls since the disk was opened. */
 uint64_t simdisk_calls(const struct store *s);
 

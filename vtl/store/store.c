@@ -120,6 +120,13 @@ int store_delete(struct store *s, const char *object, struct error *err)
     return rc ? rc : s->ops->remove(s, object, err);
 }
 
+int store_free(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err)
+{
+    if (!s->ops->free)
+        return error_set(err, ERR_UNSUPPORTED, "a %s does not tell what room it has", s->ops->kind);
+    return s->ops->free(s, bytes, total, err);
+}
+
 int64_t store_now(struct store *s)
 {
     return s->ops->now(s);

@@ -37,8 +37,8 @@ struct store;
 /* Called for each object; a non-zero return ends the listing and is returned by store_list(). */
 typedef int store_list_fn(void *ctx, const char *object, uint64_t size);
 
-/* A back end fills one of these; all members are required.  Names were checked by the callers
- * below, offsets and lengths were not. */
+/* A back end fills one of these; all members but free are required.  Names were checked by the
+ * callers below, offsets and lengths were not. */
 struct store_ops {
     const char *kind; /* "directory", "simdisk", "fault": for messages */
     int (*put)(struct store *s, const char *object, const void *data, size_t len,
@@ -53,6 +53,8 @@ struct store_ops {
     int (*sync_names)(struct store *s, struct error *err);
     int (*list)(struct store *s, store_list_fn *fn, void *ctx, struct error *err);
     int (*remove)(struct store *s, const char *object, struct error *err);
+    /* NULL: it is not known. */
+    int (*free)(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err);
     int64_t (*now)(struct store *s); /* wall clock, ns since 1970 */
     int (*random)(struct store *s, void *buf, size_t len, struct error *err);
     int (*lock)(struct store *s, struct error *err);
@@ -90,6 +92,12 @@ int store_sync(struct store *s, const char *object, struct error *err);
 int store_sync_names(struct store *s, struct error *err);
 int store_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err);
 int store_delete(struct store *s, const char *object, struct error *err);
+
+/* Bytes that can still be stored, and how many there would be in an empty store: of the file system
+ * or the disk as it is now, which others may be filling as well.  Cheap, but a system call.
+ * ERR_UNSUPPORTED: it is not known (no limit, or the back end can't tell). */
+int store_free(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err);
+
 int64_t store_now(struct store *s);
 int store_random(struct store *s, void *buf, size_t len, struct error *err);
 
