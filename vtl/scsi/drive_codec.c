@@ -126,7 +126,7 @@ int drive_put_block(struct scsi_lu *lu, const struct scsi_nexus *nexus, const ui
     int rc;
 
     if (crc) {
-        block.protection = drive_protection(lu).method;
+        block.protection = (uint8_t)drive_protection(lu).method;
         block.protection_crc = protection_get(block.protection, wire + block.length);
         if (!codec_protection_holds(&block, wire))
             return -REFUSED_GUARD;

@@ -75,7 +75,7 @@ void cmd_inquiry(struct scsi_lu *lu, struct scsi_task *task)
     else if (task->cdb[2])
         task_bad_cdb(lu, task, 2, 7); /* a page code without EVPD */
     else
-        standard_inquiry(&r, lu->personality->type, lu->personality);
+        standard_inquiry(&r, (uint8_t)lu->personality->type, lu->personality);
     if (task->status == SCSI_GOOD)
         task_replied(task, &r, allocation);
 }
