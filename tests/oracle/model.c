@@ -121,6 +121,7 @@ static void lun_reset(struct model *m)
     m->buffered = true;
     m->software_protect = m->descriptors = false;
     m->pews = 0;
+    m->append_only = false;
     memset(m->prevents, 0, sizeof(m->prevents));
     memset(m->attention, 0, sizeof(m->attention));
     model_attention(m, 0x2903, MODEL_NOBODY);
@@ -158,6 +159,7 @@ static const struct command {
     {0x80, 16, true, {0x01, [2 ... 13] = 0xff}, model_write_filemarks},
     {0x81, 16, true, {0x07, [2 ... 13] = 0xff}, model_read_reverse},
     {0x88, 16, true, {0x03, [2 ... 13] = 0xff}, model_read},
+    {0x82, 16, true, {[1] = 0x0f, [2 ... 10] = 0xff}, model_allow_overwrite},
     {0x8a, 16, true, {0x01, [2 ... 13] = 0xff}, model_write},
     {0x8f, 16, true, {0x3f, [2 ... 13] = 0xff}, model_verify},
     {0x91, 16, true, {0x0f, [3 ... 10] = 0xff}, model_space16},
@@ -191,27 +193,42 @@ static void not_ready(const struct model *m, struct model_answer *a)
     model_fail(a, MODEL_NOT_READY, m->medium == MODEL_HELD ? 0x0402 : 0x3a00);
 }
 
+/* What was allowed is so where it was, until the medium moves, is unloaded, or the mode ends
+ * (SSC-5, ALLOW OVERWRITE). */
+static void settle_allow(struct model *m)
+{
+    bool here = m->partition == m->allow_partition && m->at == m->allow_at;
+
+    if (m->allow && here && m->append_only && m->medium == MODEL_READY)
+        return;
+    m->allow = MODEL_DISABLED;
+    m->allow_partition = m->allow_at = 0;
+}
+
 /* Choice: a CDB that is wrong in itself is told before the medium is looked at. */
-void model_run(struct model *m, const struct model_request *r, struct model_answer *a)
+static void run_command(struct model *m, const struct model_request *r, struct model_answer *a)
 {
     const struct command *c = find(r->cdb);
 
-    memset(a, 0, offsetof(struct model_answer, in));
-    a->buffer_at = 0;
-    if (r->action == MODEL_LUN_RESET) {
-        lun_reset(m);
-        return;
-    }
-    if (!c) {
+    if (!c)
         a->unknown = true;
+    else if (attention_take(m, r->nexus, a))
         return;
-    }
-    if (attention_take(m, r->nexus, a))
-        return;
-    if (!reserved_bits_are_zero(c, r->cdb))
+    else if (!reserved_bits_are_zero(c, r->cdb))
         model_bad_cdb(a);
     else if (c->medium && m->medium != MODEL_READY)
         not_ready(m, a);
     else
         c->run(m, r, a);
+}
+
+void model_run(struct model *m, const struct model_request *r, struct model_answer *a)
+{
+    memset(a, 0, offsetof(struct model_answer, in));
+    a->buffer_at = 0;
+    if (r->action == MODEL_LUN_RESET)
+        lun_reset(m);
+    else
+        run_command(m, r, a);
+    settle_allow(m);
 }

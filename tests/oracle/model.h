@@ -65,10 +65,15 @@ struct model {
     uint32_t block_length;
     bool buffered, software_protect, descriptors;
     uint16_t pews; /* programmable early warning, 10^6 bytes */
+    bool append_only;
+    uint8_t allow;                      /* ALLOW OVERWRITE: enum model_allow, for one command ... */
+    uint32_t allow_partition, allow_at; /* ... here */
     bool prevents[MODEL_NEXUSES];
     uint32_t attentions[MODEL_NEXUSES]; /* pending, oldest first */
     uint16_t attention[MODEL_NEXUSES][8];
 };
+
+enum model_allow { MODEL_DISABLED, MODEL_CURRENT_POSITION, MODEL_FORMAT };
 
 enum model_action { MODEL_COMMAND, MODEL_LUN_RESET };
 
@@ -135,7 +140,7 @@ void model_stop(const struct model *m, struct model_answer *a, enum model_key ke
 typedef void model_command(struct model *m, const struct model_request *r, struct model_answer *a);
 model_command model_read, model_read_reverse, model_verify, model_write, model_write_filemarks,
     model_erase, model_rewind, model_space6, model_space16, model_locate10, model_locate16,
-    model_read_position, model_load_unload, model_prevent, model_mode_select;
+    model_read_position, model_load_unload, model_allow_overwrite, model_prevent, model_mode_select;
 
 /* Go to the object that a CDB of 16 bytes names; false, with the answer set, if it is not there. */
 bool model_go(struct model *m, const struct model_request *r, struct model_answer *a);

@@ -309,6 +309,7 @@ void model_mode_select(struct model *m, const struct model_request *r, struct mo
         m->descriptors = list[at + 2] & 0x04;
         m->software_protect = list[at + 4] & 0x08;
     } else if (at < len && list[at] == 0x50) {
+        m->append_only = list[at + 5] >> 4 == 1;
         m->pews = get_be16(list + at + 6);
     }
     if (memcmp(&before, m, sizeof(before)) != 0)

@@ -220,32 +220,71 @@ void model_verify(struct model *m, const struct model_request *r, struct model_a
 
 /* ---- WRITE ----------------------------------------------------------------------------------- */
 
-/* WORM (choice, that of LTO drives: IBM LTO reference 4.14.1): appending; filemarks at the end of
- * data, but the first behind a block; at the beginning a label, of one or two blocks. */
-static bool worm_may_write(const struct model *m)
+/* Where nothing is written over: at end of data, or where only filemarks lie ahead and one lies
+ * behind, or nothing. */
+static bool is_append_point(const struct model *m)
 {
     const struct model_partition *p = &m->tape.partitions[m->partition];
-    uint32_t blocks = 0, first_blocks = 0;
 
     for (uint32_t i = m->at; i < p->count; i++) {
-        blocks += p->objects[i].len != MODEL_FILEMARK;
-        first_blocks += p->objects[i].len != MODEL_FILEMARK && first_blocks == i - m->at;
+        if (p->objects[i].len != MODEL_FILEMARK)
+            return false;
     }
-    if (blocks == 0)
-        return m->at == p->count || m->at == 0 || p->objects[m->at - 1].len == MODEL_FILEMARK;
-    return m->at == 0 && blocks <= 2 && first_blocks == blocks;
+    return m->at == p->count || m->at == 0 || p->objects[m->at - 1].len == MODEL_FILEMARK;
 }
 
-/* SSC-5 4.2.14 and, WORM, 4.2.20; the tab goes before the switch (choice). */
-static bool may_write(const struct model *m, struct model_answer *a)
+/* At the beginning, when one or two blocks and then only filemarks are there (choice, that of LTO
+ * drives: IBM LTO reference 4.14.1). */
+static bool is_label(const struct model *m)
 {
+    const struct model_partition *p = &m->tape.partitions[m->partition];
+    uint32_t blocks = 0;
+
+    while (blocks < p->count && p->objects[blocks].len != MODEL_FILEMARK)
+        blocks++;
+    for (uint32_t i = blocks; i < p->count; i++) {
+        if (p->objects[i].len != MODEL_FILEMARK)
+            return false;
+    }
+    return m->at == 0 && blocks <= 2;
+}
+
+/* SSC-5: write protection, append-only mode, WORM (what mode page 1Dh says of labels and
+ * filemarks). Choice: the tab goes before the switch. */
+static bool may_write(struct model *m, struct model_answer *a)
+{
+    bool allowed = m->allow == MODEL_CURRENT_POSITION;
+
     if (m->tape.protect)
         model_fail(a, MODEL_DATA_PROTECT, 0x2700);
     else if (m->software_protect)
         model_fail(a, MODEL_DATA_PROTECT, 0x2702);
-    else if (m->tape.worm && !worm_may_write(m))
+    else if (m->append_only && !allowed && !is_append_point(m))
+        model_fail(a, MODEL_DATA_PROTECT, 0x5a02);
+    else if (m->tape.worm && !is_append_point(m) && !is_label(m))
         model_fail(a, MODEL_DATA_PROTECT, 0x300c);
+    if (a->status == MODEL_GOOD)
+        m->allow = MODEL_DISABLED;
     return a->status == MODEL_GOOD;
+}
+
+/* SSC-5, ALLOW OVERWRITE: at the position only, and only in append-only mode. */
+void model_allow_overwrite(struct model *m, const struct model_request *r, struct model_answer *a)
+{
+    unsigned allow = r->cdb[2] & 0x0f;
+
+    m->allow = MODEL_DISABLED;
+    if (!m->append_only) {
+        model_fail(a, MODEL_ILLEGAL_REQUEST, 0x200c);
+    } else if (allow > MODEL_FORMAT) {
+        model_bad_cdb(a);
+    } else if (allow && (r->cdb[3] != m->partition || get_be64(r->cdb + 4) != m->at)) {
+        model_fail(a, MODEL_ILLEGAL_REQUEST, 0x3b00);
+    } else {
+        m->allow = (uint8_t)allow;
+        m->allow_partition = m->partition;
+        m->allow_at = m->at;
+    }
 }
 
 static bool fits(const struct model *m, uint64_t cost)

@@ -462,9 +462,9 @@ static bool set_modes(const struct model *want)
                  want->descriptors ? "04" : "00", want->software_protect ? "08" : "00");
         fine = run_text("15 10 00 00 18 00", list);
     }
-    if (fine && want->pews) {
-        snprintf(list, sizeof(list), "00 00 %s 00 50 01 00 1c 00 00 %04x %048x",
-                 want->buffered ? "10" : "00", want->pews, 0);
+    if (fine && (want->pews || want->append_only)) {
+        snprintf(list, sizeof(list), "00 00 %s 00 50 01 00 1c 00 %s %04x %048x",
+                 want->buffered ? "10" : "00", want->append_only ? "10" : "00", want->pews, 0);
         fine = run_text("15 10 00 00 24 00", list);
     }
     while (fine && oracle.now.attentions[1])

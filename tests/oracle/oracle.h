@@ -37,6 +37,7 @@ struct oracle_place {
     uint32_t at;
     uint32_t block_length;
     bool unbuffered, software_protect, descriptors;
+    bool append_only;
     uint16_t pews;
     enum model_medium medium;
 };

@@ -73,6 +73,25 @@ const struct oracle_place oracle_places[] = {
     {.name = "write-protected, end of data", .tape = RIG_PROTECTED, .objects = SAMPLE, .at = END},
     {.name = "worm, in a file", .tape = RIG_WORM, .objects = SAMPLE, .at = 4},
     {.name = "worm, end of data", .tape = RIG_WORM, .objects = SAMPLE, .at = END},
+    {.name = "worm, filemarks at the end", .tape = RIG_WORM, .objects = "ddsff", .at = 4},
+    {.name = "worm, before filemarks", .tape = RIG_WORM, .objects = "ddsff", .at = 3},
+    {.name = "worm, a label", .tape = RIG_WORM, .objects = "sf"},
+    {.name = "append-only, bop", .tape = RIG_PLAIN, .objects = SAMPLE, .append_only = true},
+    {.name = "append-only, in a file",
+     .tape = RIG_PLAIN,
+     .objects = SAMPLE,
+     .at = 4,
+     .append_only = true},
+    {.name = "append-only, end of data",
+     .tape = RIG_PLAIN,
+     .objects = SAMPLE,
+     .at = END,
+     .append_only = true},
+    {.name = "append-only, filemarks at the end",
+     .tape = RIG_PLAIN,
+     .objects = "ddff",
+     .at = 3,
+     .append_only = true},
     {.name = "no cartridge", .medium = MODEL_ABSENT},
     {.name = "unloaded", .tape = RIG_PLAIN, .objects = SAMPLE, .medium = MODEL_EJECTED},
     {.name = "held", .tape = RIG_PLAIN, .objects = SAMPLE, .medium = MODEL_HELD},
@@ -127,6 +146,7 @@ void oracle_place_model(const struct oracle_place *place, struct model *m)
     m->buffered = !place->unbuffered;
     m->software_protect = place->software_protect;
     m->descriptors = place->descriptors;
+    m->append_only = place->append_only;
     m->pews = place->pews;
     m->medium = place->medium;
 }
@@ -267,6 +287,15 @@ const struct oracle_step oracle_steps[] = {
     {.name = "descriptor sense",
      .cdb = "15 10 00 00 10 00",
      .list = "00 00 10 00 0a 0a 04 00 00 00 00 00 00 00 00 00"},
+    {.name = "append-only",
+     .cdb = "15 10 00 00 24 00",
+     .list = "00 00 10 00 50 01 00 1c 00 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+             "00 00 00 00 00 00 00 00"},
+    {.name = "allow overwrite at 0", .cdb = "82 00 01 00 00 00 00 00 00 00 00 00 00 00 00 00"},
+    {.name = "allow overwrite at 4", .cdb = "82 00 01 00 00 00 00 00 00 00 00 04 00 00 00 00"},
+    {.name = "allow format at 0", .cdb = "82 00 02 00 00 00 00 00 00 00 00 00 00 00 00 00"},
+    {.name = "allow nothing", .cdb = "82 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"},
+    {.name = "allow the unknown", .cdb = "82 00 03 00 00 00 00 00 00 00 00 00 00 00 00 00"},
     {.name = "reset"},
     {.name = "a reserved bit", .cdb = "08 80 00 02 00 00"},
 };
