@@ -217,11 +217,11 @@ static void test_find(void)
 
 #define MODEL                                                                                      \
     "[model]\ntype = drive\nsummary = s\nvendor = V\nproduct = P\nrevision = 0001\n"               \
-    "scsi_version = 6\nversions = 0x0460\nserial = {library}{unit}\nfamily = generic\n"
+    "scsi_version = 6\nversions = 0x0460\nserial = {library}{unit}\n"
 #define DRIVE "[drive]\nreads =\nwrites = LTO-8\nblock_max = 8388608\n"
 #define C_MODEL                                                                                    \
     "[model]\ntype = changer\nsummary = s\nvendor = V\nproduct = P\nrevision = 0001\n"             \
-    "scsi_version = 6\nversions = 0x0460\nserial = {library}\nfamily = generic\n"
+    "scsi_version = 6\nversions = 0x0460\nserial = {library}\n"
 
 static int read_text(const char *text, struct personality *p, struct error *err)
 {
@@ -260,11 +260,11 @@ static void test_refused(void)
         {"", "[model] type is missing"},
         {MODEL, "[drive] reads is missing"},
         {MODEL DRIVE "[changer]\ntransport = 0\n", "does not belong to a drive"},
-        {MODEL DRIVE "colour = red\n", "line 15: [drive] colour: there is no such key"},
+        {MODEL DRIVE "colour = red\n", "line 14: [drive] colour: there is no such key"},
         {MODEL DRIVE "block_max = 8388608\n",
-         "line 15: [drive] block_max: it stands here a second"},
+         "line 14: [drive] block_max: it stands here a second"},
         {MODEL "vendor = W\n" DRIVE, "[model] vendor: it stands here a second time"},
-        {MODEL DRIVE "nonsense\n", "line 15: it is neither"},
+        {MODEL DRIVE "nonsense\n", "line 14: it is neither"},
         {MODEL "[drive]\nreads =\nwrites = LTO-8\nblock_max = 16777216\n",
          "from 65536 to 16777215"},
         {MODEL "[drive]\nreads =\nwrites = LTO-8\nblock_max = -1\n", "must be a number"},
@@ -308,7 +308,6 @@ static void refuse_model(const char *key, const char *value, const char *says)
         {"vendor", "V"},        {"product", "P"},
         {"revision", "0001"},   {"scsi_version", "6"},
         {"versions", "0x0460"}, {"serial", "{library}{unit}"},
-        {"family", "ibm"},
     };
     char text[1000] = "[model]\n";
     struct error err = ERROR_INIT;
@@ -343,7 +342,6 @@ static void test_refused_values(void)
     refuse_model("serial", "{hash:}", "what stands in braces");
     refuse_model("serial", "{hash", "what stands in braces");
     refuse_model("serial", "{", "what stands in braces");
-    refuse_model("family", "sun", "must be one of");
     memset(line, 'x', sizeof(line));
     line[sizeof(line) - 1] = '\0';
     refuse_model("summary", line, "too long");

@@ -138,17 +138,6 @@ static int set_serial(struct personality *p, const char *value, struct error *er
     return set_ascii(p->serial, PERSONALITY_NAME_MAX, value, err);
 }
 
-static int set_family(struct personality *p, const char *value, struct error *err)
-{
-    static const char *const names[] = {"generic", "ibm", "hpe"};
-    int n = choose(value, names, (int)ARRAY_LENGTH(names), err);
-
-    if (n < 0)
-        return -ERR_RANGE;
-    p->family = (enum personality_family)n;
-    return 0;
-}
-
 /* ---- [drive] --------------------------------------------------------------------------------- */
 
 static int add_medium(struct personality *p, const char *word, bool writable, struct error *err)
@@ -262,7 +251,6 @@ static const struct personality_key keys[] = {
     {"model", "scsi_version", USE_BOTH, false, set_scsi_version},
     {"model", "versions", USE_BOTH, true, set_versions},
     {"model", "serial", USE_BOTH, false, set_serial},
-    {"model", "family", USE_BOTH, false, set_family},
     {"drive", "reads", USE_DRIVE, true, set_reads},
     {"drive", "writes", USE_DRIVE, true, set_writes},
     {"drive", "block_max", USE_DRIVE, false, set_block_max},

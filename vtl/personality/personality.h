@@ -43,9 +43,6 @@ enum personality_type {
     PERSONALITY_ANY = 0xff, /* for personality_find() */
 };
 
-/* Whose mode and log pages it has where those of the makers differ. */
-enum personality_family { FAMILY_GENERIC, FAMILY_IBM, FAMILY_HPE };
-
 #define PERSONALITY_VPD_SERIALS 2
 
 /* A vendor's VPD page, C0h..FFh: bytes, and where the unit's serial number goes into them. */
@@ -85,7 +82,6 @@ struct personality {
     char serial[PERSONALITY_NAME_MAX + 1];       /* pattern: personality_serial() */
     struct personality_vpd vpd[PERSONALITY_VPD_PAGES];
     unsigned vpd_count;
-    enum personality_family family;
 
     /* drives: what media it takes, the oldest first */
     const struct medium *media[PERSONALITY_MEDIA_MAX];
