@@ -25,6 +25,12 @@ static const struct table_column session_columns[] = {
     {"OUT", "bytes_out", TABLE_SIZE},       {"SINCE", "since", TABLE_TIME},
 };
 
+static const struct table_column vault_columns[] = {
+    {"VAULT", "cartridge", TABLE_TEXT},
+    {"PLACE", "place", TABLE_TEXT},
+    {"SINCE", "since", TABLE_TIME},
+};
+
 static void print_heading(const json_t *status)
 {
     const json_t *library = json_object_get(status, "library");
@@ -74,12 +80,13 @@ static void print_places(const json_t *places, const char *what)
     printf("\n%s\n", what);
     json_array_foreach (places, i, place) {
         const char *cartridge = json_get_text(place, "cartridge", NULL);
+        bool missing = json_is_true(json_object_get(place, "missing"));
 
         empty += !cartridge;
         if (!cartridge && !all)
             continue;
-        printf("  %-9s %-12s%s", json_get_text(place, "place", "?"), cartridge ? cartridge : "-",
-               ++shown % SLOTS_A_LINE == 0 ? "\n" : "");
+        printf("  %-9s %-12s%s%s", json_get_text(place, "place", "?"), cartridge ? cartridge : "-",
+               missing ? " (missing)" : "", ++shown % SLOTS_A_LINE == 0 ? "\n" : "");
     }
     printf("%s", shown % SLOTS_A_LINE ? "\n" : "");
     printf("  %zu of %zu full\n", total - empty, total);
@@ -89,6 +96,7 @@ static int print_status(json_t *status, struct error *err)
 {
     json_t *drives = json_object_get(status, "drives");
     json_t *sessions = json_object_get(status, "sessions");
+    json_t *vault = json_object_get(status, "vault");
     int rc;
 
     print_heading(status);
@@ -99,8 +107,12 @@ static int print_status(json_t *status, struct error *err)
         return rc;
     print_places(json_object_get(status, "slots"), "SLOTS");
     print_places(json_object_get(status, "import_export"), "IMPORT/EXPORT");
-    if (json_array_size(sessions) == 0)
-        return 0;
+    if (json_array_size(vault) > 0) {
+        printf("\n");
+        rc = table_print(stdout, vault_columns, ARRAY_LENGTH(vault_columns), vault, err);
+    }
+    if (rc || json_array_size(sessions) == 0)
+        return rc;
     printf("\n");
     return table_print(stdout, session_columns, ARRAY_LENGTH(session_columns), sessions, err);
 }

@@ -100,6 +100,11 @@ int config_set(struct config *config, const char *section, const char *key, cons
 /* Write ROOT/capstan.conf, each key with its help, atomically and durably.  ERR_EXISTS. */
 int config_write(const struct config *config, struct error *err);
 
+/* Change one value of ROOT/capstan.conf and nothing else in it, atomically and durably.  value must
+ * be one that the table allows.  Loaded configurations stay as they are. */
+int config_edit(const char *root, const char *section, const char *key, const char *value,
+                struct error *err);
+
 /* Read the secret files.  ERR_PERMISSION: a file can be read by others; ERR_RANGE: a secret is too
  * short or too long; ERR_USAGE: a user without a secret, or the same secret in both directions. */
 int config_load_secrets(struct config *config, struct error *err);

@@ -8,10 +8,13 @@
 #include "vtl/control/operations.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/json.h"
 #include "vtl/control/place.h"
+
+#define STATUS_LEASE_NS (10 * INT64_C(1000000000)) /* what is older is not told as a fact */
 
 int operation_ping(struct control *control, const json_t *args, json_t **result, struct error *err)
 {
@@ -35,6 +38,12 @@ static json_t *element_row(const struct library *lib, const struct library_eleme
         json_pack("{sssisbss?}", "place", place_text(lib, e->address, place), "element",
                   (int)e->address, "full", e->full, "cartridge", e->full ? e->barcode : NULL);
 
+    if (row && e->missing)
+        json_object_set_new(row, "missing", json_true());
+    if (row && e->changed_ns && json_set_time(row, "changed", e->changed_ns, err)) {
+        json_decref(row);
+        return NULL;
+    }
     if (!row ||
         json_object_set_new(row, "source",
                             e->source_valid ? json_string(place_text(lib, e->source, source))
@@ -48,18 +57,38 @@ static json_t *element_row(const struct library *lib, const struct library_eleme
 
 static const char *drive_word(const struct scsi_drive_state *state)
 {
-    if (state->busy)
-        return "busy";
-    return state->loaded ? "loaded" : state->present ? "unloaded" : "empty";
+    return state->busy ? "busy" : state->loaded ? "loaded" : state->present ? "unloaded" : "empty";
+}
+
+/* What was not observed within its lease is unknown, and only what it was is told. */
+static int drive_word_put(json_t *row, const struct scsi_drive_state *state, int64_t age_ns,
+                          struct error *err)
+{
+    bool stale = age_ns > STATUS_LEASE_NS;
+    json_t *more = json_pack("{sssssIss*}", "state", stale ? "unknown" : drive_word(state),
+                             "state_source", "observed", "age_ms", (json_int_t)(age_ns / 1000000),
+                             "last", stale ? drive_word(state) : NULL);
+    int rc = more && json_object_update(row, more) == 0 ? 0 : operation_no_memory(err);
+
+    json_decref(more);
+    return rc;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static int drive_details(json_t *row, const struct scsi_drive_state *state, struct error *err)
 {
     const struct cartridge_position *pos = &state->position;
-    json_t *more = json_pack("{sssbsbsIsIsI}", "state", drive_word(state), "loaded", state->loaded,
-                             "prevented", state->prevented, "commands", (json_int_t)state->commands,
-                             "bytes_read", (json_int_t)state->bytes_read, "bytes_written",
-                             (json_int_t)state->bytes_written);
+    json_t *more =
+        json_pack("{sbsbsIsIsI}", "loaded", state->loaded, "prevented", state->prevented,
+                  "commands", (json_int_t)state->commands, "bytes_read",
+                  (json_int_t)state->bytes_read, "bytes_written", (json_int_t)state->bytes_written);
     int rc;
 
     if (!more || json_object_update(row, more)) {
@@ -67,7 +96,9 @@ static int drive_details(json_t *row, const struct scsi_drive_state *state, stru
         return operation_no_memory(err);
     }
     json_decref(more);
-    rc = json_set_time(row, "observed", state->observed_ns, err);
+    rc = drive_word_put(row, state, now_ns() - state->observed_ns, err);
+    if (!rc)
+        rc = json_set_time(row, "observed", state->observed_ns, err);
     if (rc || !state->loaded)
         return rc;
     more = json_pack("{sIsIsIsIsIsb}", "partition", (json_int_t)pos->partition, "block",
@@ -78,6 +109,12 @@ static int drive_details(json_t *row, const struct scsi_drive_state *state, stru
     return rc;
 }
 
+/* What library.db knows of a drive that nobody can ask. */
+static const char *recorded_word(const struct library_element *e)
+{
+    return e->removed ? "removed" : e->full ? "offline" : "empty";
+}
+
 static int drive_complete(struct picture *p, json_t *row, const struct library_element *e)
 {
     unsigned drive = (unsigned)(e->address - library_first(p->control->library, ELEMENT_DRIVE));
@@ -86,8 +123,9 @@ static int drive_complete(struct picture *p, json_t *row, const struct library_e
 
     if (json_object_set_new(row, "drive", json_integer(drive)))
         return operation_no_memory(p->err);
-    if (!p->control->target)
-        return json_object_set_new(row, "state", json_string(e->full ? "offline" : "empty"))
+    if (e->removed || !p->control->target)
+        return json_object_set_new(row, "state", json_string(recorded_word(e))) ||
+                       json_object_set_new(row, "state_source", json_string("recorded"))
                    ? operation_no_memory(p->err)
                    : 0;
     rc = scsi_target_drive_state(p->control->target, drive, &state, p->err);
@@ -190,6 +228,17 @@ static int library_add(struct control *control, json_t *result, struct error *er
     return rc ? rc : json_set_bytes(about, "root", config->root, strlen(config->root), err);
 }
 
+static int vault_add(struct control *control, json_t *result, struct error *err)
+{
+    json_t *list = NULL;
+    int rc = operation_vault_list(control, NULL, &list, err);
+
+    if (!rc && json_object_update(result, list))
+        rc = operation_no_memory(err);
+    json_decref(list);
+    return rc;
+}
+
 int operation_status(struct control *control, const json_t *args, json_t **out, struct error *err)
 {
     json_t *result = json_object();
@@ -206,6 +255,8 @@ int operation_status(struct control *control, const json_t *args, json_t **out, 
         rc = elements_add(control, result, "slots", ELEMENT_SLOT, err);
     if (!rc)
         rc = elements_add(control, result, "import_export", ELEMENT_IMPORT_EXPORT, err);
+    if (!rc)
+        rc = vault_add(control, result, err);
     if (!rc)
         rc = sessions_add(control, result, err);
     if (rc)

@@ -20,6 +20,12 @@ operation_fn operation_cartridge_create, operation_cartridge_list, operation_car
     operation_cartridge_adopt;
 /* operation_move.c */
 operation_fn operation_move, operation_load, operation_unload;
+/* operation_topology.c */
+operation_fn operation_drive_add, operation_drive_remove, operation_drive_eject,
+    operation_slot_change, operation_inventory;
+/* operation_vault.c */
+operation_fn operation_vault, operation_unvault, operation_vault_list, operation_slot_export,
+    operation_slot_import, operation_protect, operation_cartridge_delete;
 /* operations.c */
 operation_fn operation_stop;
 
