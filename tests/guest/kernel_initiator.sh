@@ -377,6 +377,48 @@ test_load() {
     ok "the other way round the data is there" /usr/bin/tar -C $D -b 128 -df /dev/nst0
 }
 
+# MTMKPART, MTSETPART: mode page 11h as st makes it, FORMAT MEDIUM, LOCATE between partitions.
+partition_number() {
+    mt status 2>&1 | sed -n 's/^File number=.*partition=\([0-9]*\).*/\1/p'
+}
+
+test_partitions() {
+    heading "partitions"
+    make_data
+    ok "st may use partitions" mt stsetoptions can-partitions
+    mt rewind
+    ok "mkpartition: the second of 500 GB" mt mkpartition 500000
+    is "at the beginning" 0 "$(at)"
+    is "of partition 0" 0 "$(partition_number)"
+    ok "the drive has two" sg_raw -r 4 "$SG0" 8c 03 00 00 00 00 00 00 00 00 00 00 00 04 00 00
+    is "partitions" 02 "$(sed -n 's/^ *00 *\(.. .. .. ..\).*/\1/p' /tmp/out | cut -d' ' -f4)"
+    ok "write to partition 0" dd if=$D/a of=/dev/nst0 bs=32k
+    ok "setpartition 1" mt setpartition 1
+    ok "write to partition 1" dd if=$D/b of=/dev/nst0 bs=10k
+    is "tell counts in partition 1" 6 "$(at)"
+    is "and st knows where it is" 1 "$(partition_number)"
+    mt rewind
+    dd if=/dev/nst0 of=$D/got bs=10k 2>/tmp/out
+    same "partition 1 reads back" $D/b $D/got
+    ok "setpartition 0" mt setpartition 0
+    mt rewind
+    dd if=/dev/nst0 of=$D/got bs=32k 2>/tmp/out
+    same "partition 0 reads back" $D/a $D/got
+    ok "partseek 1 2" mt partseek 1 2
+    is "partseek: address" 2 "$(at)"
+    dd if=/dev/nst0 of=$D/got bs=10k count=1 2>/tmp/out
+    dd if=$D/b of=$D/want bs=10k skip=2 count=1 2>/dev/null
+    same "partseek: the block there" $D/want $D/got
+    fails "a partition that is not there" 'Invalid argument' mt partseek 2 0
+    ok "back to partition 0" mt partseek 0 0
+    ok "mkpartition 0: one again" mt mkpartition 0
+    dd if=/dev/nst0 of=$D/got bs=32k count=1 2>/tmp/out
+    is "and empty" 0 "$(wc -c <$D/got)"
+    fails "partition 1 is gone" 'Invalid argument' mt partseek 1 0
+    ok "without partitions" mt stclearoptions can-partitions
+    mt rewind
+}
+
 test_two_drives() {
     heading "two drives at once"
     head -c 4194304 /dev/urandom >$D/one
@@ -464,7 +506,7 @@ quiet_kernel() {
 }
 
 session_start
-for t in ${TESTS:-changer write motion lengths fixed marks tar load two_drives sg sessions}; do
+for t in ${TESTS:-changer write motion lengths fixed marks tar load partitions two_drives sg sessions}; do
     "test_$t"
 done
 quiet_kernel

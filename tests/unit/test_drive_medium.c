@@ -100,7 +100,7 @@ static void test_move_out_of_drive(void)
     rig_stop();
 }
 
-/* Rows 25, 26: what the drive does not take. */
+/* Rows 25, 26: what the drive does not take: what it can't know, and what it no longer reads. */
 static void test_incompatible_media(void)
 {
     static const struct {
@@ -108,9 +108,8 @@ static void test_incompatible_media(void)
         uint8_t density;
         unsigned code;
     } cases[] = {
-        {"INC001L6", 0x5a, ASC_INCOMPATIBLE_MEDIUM},
-        {"INC001L9", 0x60, ASC_INCOMPATIBLE_MEDIUM},
-        {"CLN001CU", 0x5e, ASC_CLEANING_CARTRIDGE},
+        {"INC001L6", 0x5a, ASC_INCOMPATIBLE_FORMAT},
+        {"INC001L9", 0x60, ASC_UNKNOWN_FORMAT},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -118,9 +117,11 @@ static void test_incompatible_media(void)
         rig_cartridge(cases[i].barcode, SLOT(2), cases[i].density, false, 0);
         CHECK_OK(scsi_target_move(rig.target, SLOT(2), DRIVE_AT(0), &err), err);
         rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
-        CHECK_SENSE(KEY_NOT_READY, cases[i].code);
+        CHECK_SENSE(KEY_MEDIUM_ERROR, cases[i].code);
+        rig_cdb(rig.a, DRIVE, "08 00 00 00 10 00", NULL, 0, 16);
+        CHECK_SENSE(KEY_MEDIUM_ERROR, cases[i].code);
         rig_cdb(rig.a, DRIVE, "1b 00 00 00 01 00", NULL, 0, 0);
-        CHECK_SENSE(KEY_NOT_READY, cases[i].code);
+        CHECK_SENSE(KEY_MEDIUM_ERROR, cases[i].code);
         CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(2), &err), err);
         rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
         CHECK_SENSE(KEY_NOT_READY, ASC_NO_MEDIUM);
@@ -131,6 +132,69 @@ static void test_incompatible_media(void)
     rig_load(2);
     rig_good(DRIVE, TUR);
     CU_ASSERT_EQUAL(write_block(100, 1), SCSI_GOOD);
+    rig_stop();
+}
+
+/* A cleaning cartridge cleans, is let go, and can do so fifty times. */
+static void test_cleaning(void)
+{
+    rig_start();
+    rig_cartridge("CLN001CU", SLOT(2), 0x5e, false, 0);
+    for (int use = 0; use < 50; use++) {
+        CHECK_OK(scsi_target_move(rig.target, SLOT(2), DRIVE_AT(0), &err), err);
+        rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
+        CHECK_SENSE(KEY_NOT_READY, ASC_CLEANING_CARTRIDGE);
+        rig_cdb(rig.a, DRIVE, "1b 00 00 00 01 00", NULL, 0, 0);
+        CHECK_SENSE(KEY_NOT_READY, ASC_CLEANING_CARTRIDGE);
+        if (use == 0) {
+            usleep(1100000);
+            rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
+            CHECK_SENSE(KEY_NOT_READY, ASC_NO_MEDIUM); /* ejected; no attention for a medium */
+        }
+        CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(2), &err), err);
+    }
+    CHECK_OK(scsi_target_move(rig.target, SLOT(2), DRIVE_AT(0), &err), err);
+    rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
+    CHECK_SENSE(KEY_NOT_READY, ASC_CLEANING_FAILURE);
+    rig_cdb(rig.a, DRIVE, "4d 00 6e 00 00 00 00 01 44 00", NULL, 0, 324);
+    CU_ASSERT_EQUAL(answer.in[4 + 5 * 22 - 1], 1); /* TapeAlert 16h: expired */
+    CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(2), &err), err);
+    rig_load(1);
+    rig_good(DRIVE, TUR);
+    rig_stop();
+}
+
+/* TEST UNIT READY until it says something else than 04h/01h. */
+static void while_becoming_ready(void)
+{
+    for (int i = 0; i < 1000; i++) {
+        if (rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0) == SCSI_GOOD ||
+            get_be16(answer.sense + 12) != ASC_BECOMING_READY)
+            return;
+        CU_ASSERT_EQUAL(answer.sense[2] & 0x0f, KEY_NOT_READY);
+        usleep(1000);
+    }
+}
+
+/* LOAD with IMMED: GOOD at once, also if the loading then fails; TEST UNIT READY tells. */
+static void test_load_immediately(void)
+{
+    start_sample();
+    locate16(0, 3);
+    rig_good(DRIVE, "1b 01 00 00 00 00");
+    rig_good(DRIVE, "1b 01 00 00 01 00");
+    while_becoming_ready();
+    CHECK_SENSE(KEY_UNIT_ATTENTION, ASC_MEDIUM_CHANGED);
+    rig_good(DRIVE, TUR);
+    CHECK_POSITION(0);
+    CU_ASSERT_EQUAL(read_block(1000, false), SCSI_GOOD);
+    rig_stop();
+    rig_start();
+    rig_cartridge("INC001L9", SLOT(2), 0x60, false, 0);
+    CHECK_OK(scsi_target_move(rig.target, SLOT(2), DRIVE_AT(0), &err), err);
+    rig_good(DRIVE, "1b 01 00 00 01 00");
+    while_becoming_ready();
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_UNKNOWN_FORMAT);
     rig_stop();
 }
 
@@ -165,7 +229,7 @@ static void test_damaged_cartridge(void)
     CHECK_OK(scsi_target_move(rig.target, SLOT(1), DRIVE_AT(0), &err), err);
     rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
     CU_ASSERT_EQUAL(answer.status, SCSI_CHECK_CONDITION);
-    CU_ASSERT_EQUAL(answer.sense[2] & 0x0f, KEY_NOT_READY);
+    CU_ASSERT_EQUAL(answer.sense[2] & 0x0f, KEY_MEDIUM_ERROR);
     CU_ASSERT(answer.sense[12] == 0x30 || answer.sense[12] == 0x53);
     CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(1), &err), err);
     rig_stop();
@@ -514,6 +578,8 @@ static const struct check_test tests[] = {
     {"prevent", test_prevent},
     {"move_out_of_drive", test_move_out_of_drive},
     {"incompatible_media", test_incompatible_media},
+    {"cleaning", test_cleaning},
+    {"load_immediately", test_load_immediately},
     {"cartridge_in_use", test_cartridge_in_use},
     {"damaged_cartridge", test_damaged_cartridge},
     {"write_protect", test_write_protect},

@@ -160,7 +160,7 @@ static bool drive_admit(struct scsi_lu *lu, struct scsi_task *task, const struct
         return false;
     }
     if ((op->flags & OP_MEDIUM) && code) {
-        task_fail(lu, task, KEY_NOT_READY, code);
+        task_fail(lu, task, drive_not_ready_key(lu->drive), code);
         return false;
     }
     return !(op->flags & OP_SYNC) || drive_flush(lu, task);
@@ -170,7 +170,7 @@ static bool drive_sense(struct scsi_lu *lu, struct scsi_nexus *nexus, struct sen
 {
     if (nexus && drive_take_deferred(lu->drive, nexus, s))
         return true;
-    *s = (struct sense){.key = KEY_NOT_READY, .code = drive_not_ready(lu->drive)};
+    *s = (struct sense){.key = drive_not_ready_key(lu->drive), .code = drive_not_ready(lu->drive)};
     return s->code != 0;
 }
 

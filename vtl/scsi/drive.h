@@ -11,6 +11,9 @@
  *      |        FAILED             EJECTED (HOLD=1: HELD)  |
  *      +---------------------------------------------------+  cartridge is moved away
  *
+ * LOAD with IMMED goes by way of LOADING: its status is sent first.  A cleaning cartridge is in
+ * CLEANING for a while, and then EJECTED; one that is used up is FAILED.
+ *
  * READY has an open cartridge, no other state has.  The drive learns what is in it from the
  * library: refresh compares the generation of its element before every command.
  *
@@ -53,7 +56,15 @@ enum allow_overwrite { ALLOW_DISABLED, ALLOW_POSITION, ALLOW_FORMAT };
 struct rao;
 struct usage;
 
-enum medium_state { MEDIUM_NONE, MEDIUM_READY, MEDIUM_HELD, MEDIUM_EJECTED, MEDIUM_FAILED };
+enum medium_state {
+    MEDIUM_NONE,
+    MEDIUM_READY,
+    MEDIUM_HELD,
+    MEDIUM_EJECTED,
+    MEDIUM_FAILED,
+    MEDIUM_LOADING,
+    MEDIUM_CLEANING,
+};
 
 /* Since power on or LOG SELECT; what log pages 02h, 03h, 0Ch and 14h tell. */
 struct drive_counters {
@@ -71,8 +82,9 @@ struct drive {
     uint16_t address;    /* of its element */
     uint64_t generation; /* of the element when it was last looked at */
     enum medium_state medium;
-    uint16_t failure; /* MEDIUM_FAILED: additional sense code */
-    bool try_again;   /* MEDIUM_FAILED: another process has the cartridge, it may let go */
+    uint16_t failure;       /* MEDIUM_FAILED: additional sense code */
+    int64_t clean_until_ms; /* MEDIUM_CLEANING: monotonic time */
+    bool try_again;         /* MEDIUM_FAILED: another process has the cartridge, it may let go */
     char barcode[CARTRIDGE_BARCODE_MAX + 1];
     struct store *store; /* MEDIUM_READY: the open cartridge and its store */
     struct cartridge *cartridge;
@@ -184,6 +196,12 @@ enum chores drive_chores(struct scsi_lu *lu);
 void drive_do_chores(struct scsi_lu *lu);
 
 uint16_t drive_not_ready(const struct drive *d); /* additional sense code; 0: it is ready */
+/* NOT READY if it may become so; MEDIUM ERROR if the cartridge is not one for this drive. */
+enum sense_key drive_not_ready_key(const struct drive *d);
+
+/* The cartridge that is open is a cleaning cartridge: use it, true, or it is used up. */
+bool drive_clean(struct scsi_lu *lu);
+void drive_clean_done(struct scsi_lu *lu); /* look whether it is */
 
 /* commands */
 void cmd_read_block_limits(struct scsi_lu *lu, struct scsi_task *task);

@@ -16,8 +16,25 @@ uint16_t drive_not_ready(const struct drive *d)
         return ASC_INITIALIZING_REQUIRED;
     case MEDIUM_FAILED:
         return d->failure;
+    case MEDIUM_LOADING:
+        return ASC_BECOMING_READY;
+    case MEDIUM_CLEANING:
+        return ASC_CLEANING_CARTRIDGE;
     default: /* an ejected cartridge is out of the drive's reach: st takes 3Ah for "no tape" */
         return ASC_NO_MEDIUM;
+    }
+}
+
+enum sense_key drive_not_ready_key(const struct drive *d)
+{
+    switch (drive_not_ready(d)) {
+    case ASC_INCOMPATIBLE_MEDIUM:
+    case ASC_UNKNOWN_FORMAT:
+    case ASC_INCOMPATIBLE_FORMAT:
+    case ASC_LOAD_FAILED:
+        return KEY_MEDIUM_ERROR;
+    default:
+        return KEY_NOT_READY;
     }
 }
 
@@ -63,6 +80,30 @@ static bool drive_open(struct scsi_lu *lu)
                         err.message);
 }
 
+static bool load_cleaning(struct scsi_lu *lu)
+{
+    struct drive *d = lu->drive;
+    bool good = drive_clean(lu);
+
+    drive_close(d);
+    if (!good)
+        return load_refused(lu, ASC_CLEANING_FAILURE, ALERT_CLEANING_EXPIRED,
+                            "it has cleaned as often as it may");
+    d->medium = MEDIUM_CLEANING;
+    return false;
+}
+
+/* A generation that this drive does not know, or that it no longer reads. */
+static bool load_foreign(struct scsi_lu *lu, uint8_t density)
+{
+    const struct medium *m = medium_by_density(density);
+    bool older = m && m->generation < lu->personality->native->generation;
+
+    drive_close(lu->drive);
+    return load_refused(lu, older ? ASC_INCOMPATIBLE_FORMAT : ASC_UNKNOWN_FORMAT,
+                        ALERT_UNSUPPORTED_FORMAT, "this drive does not take its format");
+}
+
 /* Thread the cartridge that lies in the drive.  True: READY. */
 static bool drive_load(struct scsi_lu *lu)
 {
@@ -71,14 +112,12 @@ static bool drive_load(struct scsi_lu *lu)
 
     d->try_again = false;
     library_barcode_media(d->barcode, &media);
-    if (media.cleaning)
-        return load_refused(lu, ASC_CLEANING_CARTRIDGE, 11, "it is a cleaning cartridge");
     if (!drive_open(lu))
         return false;
-    if (!drive_reads_density(lu, cartridge_identity(d->cartridge)->density)) {
-        drive_close(d);
-        return load_refused(lu, ASC_INCOMPATIBLE_MEDIUM, 12, "this drive does not take its format");
-    }
+    if (media.cleaning)
+        return load_cleaning(lu);
+    if (!drive_reads_density(lu, cartridge_identity(d->cartridge)->density))
+        return load_foreign(lu, cartridge_identity(d->cartridge)->density);
     d->medium = MEDIUM_READY;
     d->counters.loads++;
     d->written = d->change_read = false;
@@ -102,6 +141,7 @@ void drive_refresh(struct scsi_lu *lu)
 
     if (library_element(lu->target->library, d->address, &e, NULL) != 0)
         return;
+    drive_clean_done(lu);
     if (e.generation == d->generation) {
         if (d->medium == MEDIUM_FAILED && d->try_again)
             drive_load(lu);
@@ -193,6 +233,8 @@ enum chores drive_chores(struct scsi_lu *lu)
 {
     struct cartridge_position pos;
 
+    if (lu->drive->medium == MEDIUM_LOADING)
+        return CHORES_NOW;
     if (lu->drive->medium != MEDIUM_READY)
         return CHORES_NONE;
     cartridge_tell(lu->drive->cartridge, &pos);
@@ -205,7 +247,9 @@ void drive_do_chores(struct scsi_lu *lu)
 {
     struct sense s;
 
-    if (drive_chores(lu) != CHORES_NONE && !drive_sync(lu, &s))
+    if (lu->drive->medium == MEDIUM_LOADING)
+        drive_load(lu);
+    else if (drive_chores(lu) != CHORES_NONE && !drive_sync(lu, &s))
         drive_defer(lu->drive, &s);
 }
 
@@ -252,26 +296,29 @@ static void do_unload(struct scsi_lu *lu, struct scsi_task *task, bool hold)
     }
 }
 
-static void do_load(struct scsi_lu *lu, struct scsi_task *task, bool hold)
+static void do_load(struct scsi_lu *lu, struct scsi_task *task, bool hold, bool immed)
 {
     struct drive *d = lu->drive;
 
     if (d->medium == MEDIUM_NONE) {
         task_fail(lu, task, KEY_NOT_READY, ASC_NO_MEDIUM);
+    } else if (d->medium == MEDIUM_CLEANING) {
+        task_fail(lu, task, KEY_NOT_READY, ASC_CLEANING_CARTRIDGE);
     } else if (hold) { /* drawn in, but not threaded */
         if (d->medium == MEDIUM_EJECTED)
             d->medium = MEDIUM_HELD;
     } else if (d->medium == MEDIUM_READY) { /* to the beginning of partition 0: always there */
         cartridge_locate(d->cartridge, 0, 0, NULL);
         drive_positioned(d);
+    } else if (immed) { /* the chores that follow at once do it */
+        d->medium = MEDIUM_LOADING;
     } else if (!drive_load(lu)) {
-        task_fail(lu, task, d->failure == ASC_LOAD_FAILED ? KEY_MEDIUM_ERROR : KEY_NOT_READY,
-                  d->failure);
+        task_fail(lu, task, drive_not_ready_key(d), drive_not_ready(d));
     }
 }
 
-/* LOAD UNLOAD (SSC-5 7.3).  Everything is done when the status is sent, so IMMED has no effect, and
- * there is nothing to retension. */
+/* LOAD UNLOAD (SSC-5 7.3).  Unloading is done when the status is sent, so IMMED has no effect on
+ * it; and there is nothing to retension. */
 void cmd_load_unload(struct scsi_lu *lu, struct scsi_task *task)
 {
     bool load = task->cdb[4] & 0x01, eot = task->cdb[4] & 0x04, hold = task->cdb[4] & 0x08;
@@ -279,7 +326,7 @@ void cmd_load_unload(struct scsi_lu *lu, struct scsi_task *task)
     if (load && eot)
         task_bad_cdb(lu, task, 4, 2);
     else if (load)
-        do_load(lu, task, hold);
+        do_load(lu, task, hold, task->cdb[1] & 0x01);
     else
         do_unload(lu, task, hold);
 }
