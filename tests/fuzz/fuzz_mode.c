@@ -101,6 +101,15 @@ static void check_changes(const uint8_t *before, const uint8_t *after, const uin
         REQUIRE(((before[i] ^ after[i]) & ~changeable[i]) == 0);
 }
 
+/* TEST of page 1Ch has other commands tell of a false alarm, which is not the subject here. */
+static void no_alarm(uint8_t *list, size_t len)
+{
+    for (size_t i = 0; i + 2 < len; i++) {
+        if (list[i] == 0x1c && list[i + 1] == 0x0a)
+            list[i + 2] &= (uint8_t)~0x04;
+    }
+}
+
 static void one_list(struct fuzz_input *in)
 {
     uint8_t before[ALL_MAX], after[ALL_MAX], changeable[ALL_MAX], list[128];
@@ -109,6 +118,7 @@ static void one_list(struct fuzz_input *in)
     const struct target_answer *a;
     bool changed;
 
+    no_alarm(list, len);
     REQUIRE(sense_all(CHANGEABLE, changeable) == size);
     a = select_list(list, len, how & 0x80);
     if (a->status != SCSI_GOOD)

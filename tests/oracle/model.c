@@ -10,7 +10,7 @@ void model_init(struct model *m, uint64_t capacity, uint64_t early_warning)
 {
     memset(m, 0, sizeof(*m));
     m->tape.partition_count = 1;
-    m->tape.partitions[0].capacity = capacity;
+    m->tape.partitions[0].capacity = m->tape.whole = m->tape.total = capacity;
     m->tape.early_warning = early_warning;
     m->medium = MODEL_READY;
     m->buffered = true;
@@ -45,11 +45,25 @@ uint64_t model_used(const struct model *m)
     return used;
 }
 
+/* Native bytes at which early warning is on.  Choice: of a divided tape at most half a partition is
+ * behind it. */
+static uint64_t early_warning_at(const struct model *m)
+{
+    uint64_t capacity = m->tape.partitions[m->partition].capacity, zone = m->tape.early_warning;
+
+    if (m->tape.partition_count > 1 && zone > capacity / 2)
+        zone = capacity / 2;
+    return zone < capacity ? capacity - zone : 0;
+}
+
 bool model_beyond_early_warning(const struct model *m)
 {
-    const struct model_partition *p = &m->tape.partitions[m->partition];
+    return model_used(m) > early_warning_at(m);
+}
 
-    return model_used(m) + m->tape.early_warning > p->capacity;
+bool model_beyond_pews(const struct model *m)
+{
+    return m->pews && model_used(m) + m->pews * 1000000ull > early_warning_at(m);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -144,6 +158,8 @@ static const struct command {
 } commands[] = {
     {0x00, 6, true, {0}, test_unit_ready},
     {0x01, 6, true, {0x01}, model_rewind},
+    {0x04, 6, true, {0x03, 0x0f}, model_format},
+    {0x0b, 6, true, {0x01, [2 ... 3] = 0xff}, model_set_capacity},
     {0x08, 6, true, {0x03, [1 ... 3] = 0xff}, model_read},
     {0x0a, 6, true, {0x01, [1 ... 3] = 0xff}, model_write},
     {0x0f, 6, true, {0x07, [1 ... 3] = 0xff}, model_read_reverse},

@@ -51,6 +51,7 @@ struct model_partition {
 struct model_tape {
     struct model_partition partitions[MODEL_PARTITIONS];
     uint32_t partition_count;
+    uint64_t whole, total;  /* native bytes: as it was made, and what SET CAPACITY leaves of it */
     uint64_t early_warning; /* bytes before the end of a partition */
     bool worm, protect;     /* protect: by the tab, or a format that the drive only reads */
 };
@@ -117,6 +118,7 @@ uint8_t model_byte(uint32_t seed, uint32_t i);
 uint64_t model_file(const struct model *m);
 uint64_t model_used(const struct model *m);
 bool model_beyond_early_warning(const struct model *m);
+bool model_beyond_pews(const struct model *m);
 
 /* ---- between the files of the model ---------------------------------------------------------- */
 
@@ -140,7 +142,8 @@ void model_stop(const struct model *m, struct model_answer *a, enum model_key ke
 typedef void model_command(struct model *m, const struct model_request *r, struct model_answer *a);
 model_command model_read, model_read_reverse, model_verify, model_write, model_write_filemarks,
     model_erase, model_rewind, model_space6, model_space16, model_locate10, model_locate16,
-    model_read_position, model_load_unload, model_allow_overwrite, model_prevent, model_mode_select;
+    model_read_position, model_load_unload, model_allow_overwrite, model_format, model_set_capacity,
+    model_prevent, model_mode_select;
 
 /* Go to the object that a CDB of 16 bytes names; false, with the answer set, if it is not there. */
 bool model_go(struct model *m, const struct model_request *r, struct model_answer *a);

@@ -196,11 +196,8 @@ void model_locate16(struct model *m, const struct model_request *r, struct model
 static uint8_t flags(const struct model *m)
 {
     bool warning = model_beyond_early_warning(m);
-    bool programmable = m->pews && model_used(m) + m->tape.early_warning + m->pews * 1000000ull >
-                                       m->tape.partitions[m->partition].capacity;
-
     return (uint8_t)((m->at == 0 ? 0x80 : 0) | (warning ? 0x40 : 0) |
-                     (warning || programmable ? 0x01 : 0));
+                     (warning || model_beyond_pews(m) ? 0x01 : 0));
 }
 
 /* The last location, and the counts of what is in the buffer, are up to the drive: see
@@ -234,6 +231,78 @@ void model_read_position(struct model *m, const struct model_request *r, struct 
     } else {
         model_bad_cdb(a);
     }
+}
+
+/* ---- FORMAT MEDIUM, SET CAPACITY ---------------------------------------------------------------
+ */
+
+static bool is_blank(const struct model *m)
+{
+    for (uint32_t p = 0; p < m->tape.partition_count; p++) {
+        if (m->tape.partitions[p].count > 0)
+            return false;
+    }
+    return true;
+}
+
+/* A WORM tape is formatted once and for all. */
+static bool may_format(struct model *m, struct model_answer *a)
+{
+    if (m->tape.protect)
+        model_fail(a, MODEL_DATA_PROTECT, 0x2700);
+    else if (m->software_protect)
+        model_fail(a, MODEL_DATA_PROTECT, 0x2702);
+    else if (m->append_only && m->allow != MODEL_FORMAT && !is_blank(m))
+        model_fail(a, MODEL_DATA_PROTECT, 0x5a02);
+    else if (m->tape.worm)
+        model_fail(a, MODEL_DATA_PROTECT, is_blank(m) ? 0x3006 : 0x300c);
+    return a->status == MODEL_GOOD;
+}
+
+static bool at_beginning_of_medium(const struct model *m, struct model_answer *a)
+{
+    if (m->partition == 0 && m->at == 0)
+        return true;
+    model_fail(a, MODEL_ILLEGAL_REQUEST, 0x3b0c); /* position past beginning of medium */
+    return false;
+}
+
+/* One partition of all there is; mode page 11h has changed for the others. */
+static void format(struct model *m, const struct model_request *r, uint64_t capacity)
+{
+    memset(m->tape.partitions, 0, sizeof(m->tape.partitions));
+    m->tape.partitions[0].capacity = capacity;
+    m->tape.partition_count = 1;
+    m->allow = MODEL_DISABLED;
+    model_attention(m, 0x2a01, r->nexus);
+}
+
+/* With FORMAT 1 and 2 mode page 11h decides, in which the oracle never chooses anything. */
+void model_format(struct model *m, const struct model_request *r, struct model_answer *a)
+{
+    unsigned how = r->cdb[2] & 0x0f;
+
+    if (how > 2)
+        model_bad_cdb(a);
+    else if (!at_beginning_of_medium(m, a))
+        return;
+    else if (how > 0)
+        model_fail(a, MODEL_ILLEGAL_REQUEST, 0x2602);
+    else if (may_format(m, a))
+        format(m, r, m->tape.total);
+}
+
+/* In 65,535ths of the whole; choice, that of LTO drives: not less than a twentieth of it. */
+void model_set_capacity(struct model *m, const struct model_request *r, struct model_answer *a)
+{
+    uint64_t capacity = m->tape.whole * get_be16(r->cdb + 3) / 0xffff;
+
+    if (!at_beginning_of_medium(m, a) || !may_format(m, a))
+        return;
+    if (capacity < m->tape.whole / 20)
+        capacity = m->tape.whole / 20;
+    format(m, r, capacity);
+    m->tape.total = capacity;
 }
 
 /* ---- LOAD UNLOAD, PREVENT -------------------------------------------------------------------- */

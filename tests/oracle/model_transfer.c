@@ -303,19 +303,13 @@ static void append(struct model *m, uint32_t len, uint32_t seed, uint32_t offset
     p->count = m->at;
 }
 
-static bool beyond_pews(const struct model *m)
-{
-    return m->pews && model_used(m) + m->tape.early_warning + m->pews * 1000000ull >
-                          m->tape.partitions[m->partition].capacity;
-}
-
 /* A write behind early warning was done, and says so each time: NO SENSE, EOM, nothing left.  The
  * programmable warning is told by the command that comes behind it. */
 static void warn(const struct model *m, struct model_answer *a, bool was_beyond_pews)
 {
     if (model_beyond_early_warning(m)) {
         model_stop(m, a, MODEL_NO_SENSE, MODEL_END_OF_MEDIUM, 0);
-    } else if (!was_beyond_pews && beyond_pews(m)) {
+    } else if (!was_beyond_pews && model_beyond_pews(m)) {
         model_stop(m, a, MODEL_NO_SENSE, 0x0007, 0);
         a->eom = true;
     }
@@ -334,7 +328,7 @@ void model_write(struct model *m, const struct model_request *r, struct model_an
     }
     if (!may_begin(m, r, a, &t) || !may_write(m, a))
         return;
-    beyond = beyond_pews(m);
+    beyond = model_beyond_pews(m);
     a->unknown = m->at + t.count > MODEL_OBJECTS;
     for (uint32_t done = 0; !a->unknown && done < t.count; done++) {
         if (!fits(m, t.size)) {
@@ -363,7 +357,7 @@ void model_write_filemarks(struct model *m, const struct model_request *r, struc
         return;
     }
     a->unknown = m->at + count > MODEL_OBJECTS;
-    beyond = beyond_pews(m);
+    beyond = model_beyond_pews(m);
     for (uint32_t i = 0; !a->unknown && i < count; i++)
         append(m, MODEL_FILEMARK, 0, 0);
     warn(m, a, beyond);

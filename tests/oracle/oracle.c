@@ -410,10 +410,15 @@ static bool rewrite(const struct model_partition *want, uint32_t partition)
     return fine;
 }
 
+/* What commands can't bring about, or not without what they were refused for. */
 static bool rewritable(const struct model_tape *want)
 {
-    return !want->worm && !want->protect &&
-           want->partition_count == oracle.now.tape.partition_count;
+    const struct model_tape *now = &oracle.now.tape;
+    bool same = want->partition_count == now->partition_count && want->total == now->total;
+
+    for (uint32_t p = 0; p < want->partition_count; p++)
+        same = same && want->partitions[p].capacity == now->partitions[p].capacity;
+    return same && !want->worm && !want->protect;
 }
 
 static bool same_tape(const struct model_tape *a, const struct model_tape *b)
@@ -421,23 +426,35 @@ static bool same_tape(const struct model_tape *a, const struct model_tape *b)
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* A tape that can't be rewritten is replaced by a new one; the tab is set at last. */
+/* A new tape, divided as it should be, takes the place of the one in the drive. */
+static bool replace_tape(const struct oracle_place *place, const struct model_tape *want)
+{
+    struct model_tape *tape = &oracle.tapes[place->tape];
+    uint64_t capacities[MODEL_PARTITIONS];
+    bool fine = change_tape(RIG_TAPES);
+
+    rig_blank(place->tape);
+    *tape = *want;
+    tape->protect = false;
+    for (uint32_t p = 0; p < MODEL_PARTITIONS; p++) {
+        capacities[p] = want->partitions[p].capacity;
+        memset(&tape->partitions[p], 0, sizeof(tape->partitions[p]));
+        tape->partitions[p].capacity = capacities[p];
+    }
+    if (want->partition_count > 1)
+        rig_divide(place->tape, capacities, want->partition_count);
+    return change_tape(place->tape) && fine;
+}
+
+/* A tape that can't be rewritten is replaced; the tab is set at last. */
 static bool write_tape(const struct oracle_place *place, const struct model_tape *want)
 {
     bool tab = place->tape == RIG_PROTECTED, fine = true;
 
     if (same_tape(want, &oracle.now.tape))
         return true;
-    if (!rewritable(want)) {
-        fine = change_tape(RIG_TAPES);
-        rig_blank(place->tape);
-        oracle.tapes[place->tape] = *want;
-        memset(oracle.tapes[place->tape].partitions, 0, sizeof(want->partitions));
-        oracle.tapes[place->tape].partitions[0].capacity = want->partitions[0].capacity;
-        oracle.tapes[place->tape].partition_count = 1;
-        oracle.tapes[place->tape].protect = false;
-        fine = fine && change_tape(place->tape);
-    }
+    if (!rewritable(want))
+        fine = replace_tape(place, want);
     for (uint32_t p = 0; fine && p < want->partition_count; p++)
         fine = rewrite(&want->partitions[p], p);
     if (!fine || !tab)
@@ -520,7 +537,8 @@ void oracle_start(void)
         struct model_tape *tape = &oracle.tapes[t];
 
         tape->partition_count = 1;
-        rig_tape_size(t, &tape->partitions[0].capacity, &tape->early_warning);
+        rig_tape_size(t, &tape->whole, &tape->early_warning);
+        tape->partitions[0].capacity = tape->total = tape->whole;
         tape->worm = t == RIG_WORM;
     }
     change_tape(RIG_TAPES);

@@ -34,7 +34,7 @@ struct oracle_place {
     const char *name;
     enum rig_tape tape;
     const char *objects; /* what is on it: see places.c */
-    uint32_t at;
+    uint32_t partition, at;
     uint32_t block_length;
     bool unbuffered, software_protect, descriptors;
     bool append_only;

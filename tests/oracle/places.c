@@ -7,12 +7,15 @@
 
 /* Tapes are spelled: d a block of 512 bytes, s a short one of 100, l a long one of 1000, k one of
  * 65536, f a filemark; 12d is twelve of them.  Addresses of SAMPLE: dds are 0 to 2, f 3, dld 4 to
- * 6, ff 7 and 8, dd 9 and 10, end of data 11. */
+ * 6, ff 7 and 8, dd 9 and 10, end of data 11.  A slash begins the next partition. */
 #define SAMPLE "ddsfdldffdd"
 #define END    11
 #define ALMOST "11df" /* RIG_FULL: one more block, and early warning is behind */
 #define WARNED "11dfdfdd"
-#define FULL   "11dfdfddd" /* 384 bytes are left */
+#define FULL   "11dfdfddd"   /* 384 bytes are left */
+#define PARTS  "ddfd/dfdfd/" /* RIG_DIVIDED */
+
+static const uint64_t division[] = {16384, 4096, 2048};
 
 const struct oracle_place oracle_places[] = {
     {.name = "empty", .tape = RIG_PLAIN, .objects = ""},
@@ -92,6 +95,20 @@ const struct oracle_place oracle_places[] = {
      .objects = "ddff",
      .at = 3,
      .append_only = true},
+    {.name = "partition 0, bop", .tape = RIG_DIVIDED, .objects = PARTS},
+    {.name = "partition 0, end of data", .tape = RIG_DIVIDED, .objects = PARTS, .at = 4},
+    {.name = "partition 1, bop", .tape = RIG_DIVIDED, .objects = PARTS, .partition = 1},
+    {.name = "partition 1, in a file",
+     .tape = RIG_DIVIDED,
+     .objects = PARTS,
+     .partition = 1,
+     .at = 3},
+    {.name = "partition 1, end of data",
+     .tape = RIG_DIVIDED,
+     .objects = PARTS,
+     .partition = 1,
+     .at = 5},
+    {.name = "partition 2, empty", .tape = RIG_DIVIDED, .objects = PARTS, .partition = 2},
     {.name = "no cartridge", .medium = MODEL_ABSENT},
     {.name = "unloaded", .tape = RIG_PLAIN, .objects = SAMPLE, .medium = MODEL_EJECTED},
     {.name = "held", .tape = RIG_PLAIN, .objects = SAMPLE, .medium = MODEL_HELD},
@@ -114,21 +131,39 @@ static uint32_t length_of(char letter)
     }
 }
 
-static void spell(const char *text, struct model_partition *p)
+/* The letter, so many times, at the end of data. */
+static void spell_object(char letter, unsigned long times, struct model_partition *p)
 {
+    for (; times; times--) {
+        struct model_object *o = &p->objects[p->count];
+
+        o->len = length_of(letter);
+        o->seed = o->len == MODEL_FILEMARK ? 0 : 1000 + p->count;
+        p->count++;
+    }
+}
+
+static void spell(const char *text, struct model_tape *tape)
+{
+    struct model_partition *p = tape->partitions;
+
     while (*text) {
         char *letter;
         unsigned long times = strtoul(text, &letter, 10);
 
-        for (times = times ? times : 1; times; times--) {
-            struct model_object *o = &p->objects[p->count];
-
-            o->len = length_of(*letter);
-            o->seed = o->len == MODEL_FILEMARK ? 0 : 1000 + p->count;
-            p->count++;
-        }
+        if (*letter == '/')
+            p++;
+        else
+            spell_object(*letter, times ? times : 1, p);
         text = letter + 1;
     }
+}
+
+static void divide(struct model_tape *tape)
+{
+    tape->partition_count = sizeof(division) / sizeof(division[0]);
+    for (uint32_t p = 0; p < tape->partition_count; p++)
+        tape->partitions[p].capacity = division[p];
 }
 
 void oracle_place_model(const struct oracle_place *place, struct model *m)
@@ -138,7 +173,10 @@ void oracle_place_model(const struct oracle_place *place, struct model *m)
     rig_tape_size(place->tape, &capacity, &early_warning);
     model_init(m, capacity, early_warning);
     if (place->medium != MODEL_ABSENT)
-        spell(place->objects, &m->tape.partitions[0]);
+        spell(place->objects, &m->tape);
+    if (place->tape == RIG_DIVIDED)
+        divide(&m->tape);
+    m->partition = place->partition;
     m->tape.worm = place->tape == RIG_WORM;
     m->tape.protect = place->tape == RIG_PROTECTED;
     m->at = place->at;
@@ -296,6 +334,31 @@ const struct oracle_step oracle_steps[] = {
     {.name = "allow format at 0", .cdb = "82 00 02 00 00 00 00 00 00 00 00 00 00 00 00 00"},
     {.name = "allow nothing", .cdb = "82 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"},
     {.name = "allow the unknown", .cdb = "82 00 03 00 00 00 00 00 00 00 00 00 00 00 00 00"},
+    {.name = "locate in partition 1", .cdb = "2b 02 00 00 00 00 01 00 01 00", .reduced = 1},
+    {.name = "locate16 40 in partition 1",
+     .cdb = "92 02 00 01 00 00 00 00 00 00 00 28 00 00 00 00"},
+    {.name = "locate16 end of partition 2",
+     .cdb = "92 1a 00 02 00 00 00 00 00 00 00 00 00 00 00 00"},
+    {.name = "locate16 file 1 in partition 1",
+     .cdb = "92 0a 00 01 00 00 00 00 00 00 00 01 00 00 00 00"},
+    {.name = "read16 at 2 in partition 1",
+     .cdb = "88 00 00 01 00 00 00 00 00 00 00 02 00 02 00 00"},
+    {.name = "read16 0 in partition 1", .cdb = "88 00 00 01 00 00 00 00 00 00 00 02 00 00 00 00"},
+    {.name = "reverse16 at 1 in partition 1",
+     .cdb = "81 00 00 01 00 00 00 00 00 00 00 01 00 02 00 00"},
+    {.name = "write16 at 2 in partition 1",
+     .cdb = "8a 00 00 01 00 00 00 00 00 00 00 02 00 02 00 00"},
+    {.name = "filemarks16 1 in partition 2",
+     .cdb = "80 00 00 02 00 00 00 00 00 00 00 00 00 00 01 00"},
+    {.name = "erase16 at 1 in partition 1",
+     .cdb = "93 00 00 01 00 00 00 00 00 00 00 01 00 00 00 00"},
+    {.name = "allow overwrite in partition 1",
+     .cdb = "82 00 01 01 00 00 00 00 00 00 00 00 00 00 00 00"},
+    {.name = "format", .cdb = "04 00 00 00 00 00"},
+    {.name = "format by page 11h", .cdb = "04 00 01 00 00 00"},
+    {.name = "format in an unknown way", .cdb = "04 00 03 00 00 00"},
+    {.name = "set capacity, half", .cdb = "0b 00 00 80 00 00"},
+    {.name = "set capacity, nothing", .cdb = "0b 00 00 00 00 00"},
     {.name = "reset"},
     {.name = "a reserved bit", .cdb = "08 80 00 02 00 00"},
 };

@@ -22,6 +22,7 @@ static const struct tape {
     [RIG_LARGE] = {"LARGE0L8", 0x5e, false, 3000000, 4096},
     [RIG_PROTECTED] = {"TAB000L8", 0x5e, false, 1048576, 4096},
     [RIG_WORM] = {"WORM00LY", 0x5e, true, 1048576, 4096},
+    [RIG_DIVIDED] = {"PARTS0L8", 0x5e, false, 65536, 4096},
 };
 
 static struct rig {
@@ -86,17 +87,40 @@ void rig_blank(enum rig_tape tape)
     store_close(store);
 }
 
-void rig_protect(enum rig_tape tape, bool on)
+static struct cartridge *open_tape(enum rig_tape tape, struct store **store)
 {
     struct error err = ERROR_INIT;
     struct cartridge *c;
-    struct store *store;
 
-    REQUIRE(library_cartridge_store(rig.library, tapes[tape].barcode, &store, &err), err);
-    REQUIRE(cartridge_open(store, CARTRIDGE_READ_WRITE, &c, &err), err);
-    REQUIRE(cartridge_set_protected(c, on, &err), err);
+    REQUIRE(library_cartridge_store(rig.library, tapes[tape].barcode, store, &err), err);
+    REQUIRE(cartridge_open(*store, CARTRIDGE_READ_WRITE, &c, &err), err);
+    return c;
+}
+
+static void close_tape(struct cartridge *c, struct store *store)
+{
     cartridge_close(c);
     store_close(store);
+}
+
+void rig_protect(enum rig_tape tape, bool on)
+{
+    struct error err = ERROR_INIT;
+    struct store *store;
+    struct cartridge *c = open_tape(tape, &store);
+
+    REQUIRE(cartridge_set_protected(c, on, &err), err);
+    close_tape(c, store);
+}
+
+void rig_divide(enum rig_tape tape, const uint64_t *capacities, unsigned count)
+{
+    struct error err = ERROR_INIT;
+    struct store *store;
+    struct cartridge *c = open_tape(tape, &store);
+
+    REQUIRE(cartridge_format(c, capacities, count, &err), err);
+    close_tape(c, store);
 }
 
 void rig_load(enum rig_tape tape)

@@ -13,7 +13,7 @@
 #include "vtl/scsi/scsi.h"
 
 /* The tapes, each in its own slot when it is not in the drive. */
-enum rig_tape { RIG_PLAIN, RIG_FULL, RIG_LARGE, RIG_PROTECTED, RIG_WORM, RIG_TAPES };
+enum rig_tape { RIG_PLAIN, RIG_FULL, RIG_LARGE, RIG_PROTECTED, RIG_WORM, RIG_DIVIDED, RIG_TAPES };
 
 struct rig_answer {
     uint8_t status;
@@ -36,6 +36,9 @@ void rig_load(enum rig_tape tape);
 /* Replace a tape that is not in the drive by a new one; set its tab. */
 void rig_blank(enum rig_tape tape);
 void rig_protect(enum rig_tape tape, bool on);
+
+/* Divide a tape that is not in the drive. */
+void rig_divide(enum rig_tape tape, const uint64_t *capacities, unsigned count);
 
 /* out: r->out_len bytes. */
 const struct rig_answer *rig_run(const struct model_request *r, const uint8_t *out);
