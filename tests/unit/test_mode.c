@@ -331,7 +331,11 @@ static void test_alerts(void)
     rig_cdb(rig.a, DRIVE, "4d 00 52 00 00 00 00 00 ff 00", NULL, 0, 255);
     CU_ASSERT_EQUAL(answer.in_len, 16);
     CU_ASSERT_EQUAL(answer.in[8], 0x08); /* flag 5, not taken by this page */
+    rig_cdb(rig.a, DRIVE, "4d 00 51 00 00 00 00 00 ff 00", NULL, 0, 255);
+    CU_ASSERT_EQUAL(answer.in[8 + 3], 0x02); /* TAFC: somebody is to look */
     CU_ASSERT_EQUAL(alert_of(rig.a, 5), 1);
+    rig_cdb(rig.a, DRIVE, "4d 00 51 00 00 00 00 00 ff 00", NULL, 0, 255);
+    CU_ASSERT_EQUAL(answer.in[8 + 3], 0x00);
     CU_ASSERT_EQUAL(alert_of(rig.a, 5), 0);
     CU_ASSERT_EQUAL(alert_of(rig.b, 5), 1);
     CU_ASSERT_EQUAL(test_exception(0x0c, 4, 5), SCSI_GOOD);

@@ -811,6 +811,50 @@ static void test_sense_formats(void)
     sense_encode(&s, false, buf);
     CU_ASSERT_EQUAL(buf[0], 0x71);
     CU_ASSERT_EQUAL(get_be32(buf + 3), 0);
+    sense_encode(&s, true, buf); /* but into a descriptor */
+    CU_ASSERT_EQUAL(buf[0], 0x73);
+    CU_ASSERT_EQUAL(get_be64(buf + 12), (uint64_t)1 << 40);
+    s = (struct sense){.key = KEY_NOT_READY,
+                       .code = ASC_BECOMING_READY,
+                       .progress_valid = true,
+                       .progress = 0x1234};
+    CU_ASSERT_EQUAL(sense_encode(&s, false, buf), 18);
+    CU_ASSERT_EQUAL(memcmp(buf + 15, "\x80\x12\x34", 3), 0);
+    CU_ASSERT_EQUAL(sense_encode(&s, true, buf), 16);
+    CU_ASSERT_EQUAL(memcmp(buf + 8, "\2\6\0\0\x80\x12\x34\0", 8), 0);
+}
+
+/* A host that asked for descriptors gets them with the marks of stream commands: of READ, SPACE,
+ * errors in the CDB, unit attentions. */
+static void test_descriptor_sense(void)
+{
+    uint8_t list[16] = {0, 0, 0x10, 0}, data[10] = {0};
+
+    rig_start();
+    rig_load(1);
+    rig_cdb(rig.a, DRIVE, "0a 00 00 00 0a 00", data, 10, 0);
+    rig_good(DRIVE, "10 00 00 00 01 00");
+    rig_good(DRIVE, "01 00 00 00 00 00");
+    rig_cdb(rig.a, DRIVE, "1a 08 0a 00 ff 00", NULL, 0, 255);
+    memcpy(list + 4, answer.in + 4, 12);
+    list[4 + 2] |= 0x04; /* D_SENSE */
+    CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "15 10 00 00 10 00", list, 16, 0), SCSI_GOOD);
+    rig_cdb(rig.b, DRIVE, TUR, NULL, 0, 0);
+    CU_ASSERT_EQUAL(memcmp(answer.sense, "\x72\6\x2a\1\0\0\0\0", 8), 0);
+    rig_cdb(rig.a, DRIVE, "08 00 00 00 14 00", NULL, 0, 20); /* 10 of 20 bytes: ILI */
+    CU_ASSERT_EQUAL(answer.sense_len, 24);
+    CU_ASSERT_EQUAL(memcmp(answer.sense, "\x72\0\0\0\0\0\0\x10", 8), 0);
+    CU_ASSERT_EQUAL(memcmp(answer.sense + 8, "\0\x0a\x80\0", 4), 0);
+    CU_ASSERT_EQUAL(get_be64(answer.sense + 12), 10);
+    CU_ASSERT_EQUAL(memcmp(answer.sense + 20, "\4\2\0\x20", 4), 0);
+    rig_cdb(rig.a, DRIVE, "11 00 00 00 05 00", NULL, 0, 0); /* SPACE stops at the filemark */
+    CU_ASSERT_EQUAL(get_be16(answer.sense + 2), ASC_FILEMARK_DETECTED);
+    CU_ASSERT_EQUAL(get_be64(answer.sense + 12), 5);
+    CU_ASSERT_EQUAL(memcmp(answer.sense + 20, "\4\2\0\x80", 4), 0);
+    rig_cdb(rig.a, DRIVE, "12 01 77 00 ff 00", NULL, 0, 255);
+    CU_ASSERT_EQUAL(answer.sense_len, 16);
+    CU_ASSERT_EQUAL(memcmp(answer.sense + 8, "\2\6\0\0\xcf\0\2\0", 8), 0);
+    rig_stop();
 }
 
 static const struct check_test tests[] = {
@@ -837,6 +881,7 @@ static const struct check_test tests[] = {
     {"crowd", test_crowd},
     {"transfer_bound", test_transfer_bound},
     {"sense_formats", test_sense_formats},
+    {"descriptor_sense", test_descriptor_sense},
 };
 
 CHECK_MAIN("scsi", tests)

@@ -216,13 +216,19 @@ void alert_clear(struct scsi_lu *lu, uint64_t flags)
         n->lu[lu->lun].alerts &= ~flags;
 }
 
-static uint64_t alerts_unread(struct log_reply *l, bool take)
+uint64_t alert_unread(struct scsi_lu *lu, const struct scsi_nexus *nexus)
 {
-    CLEANUP_UNLOCK(&l->lu->target->lock);
-    uint64_t *alerts = &l->nexus->lu[l->lu->lun].alerts, unread = *alerts;
+    CLEANUP_UNLOCK(&lu->target->lock);
 
-    if (take)
-        *alerts = 0;
+    return nexus ? nexus->lu[lu->lun].alerts : 0;
+}
+
+static uint64_t alert_take(struct scsi_lu *lu, struct scsi_nexus *nexus)
+{
+    CLEANUP_UNLOCK(&lu->target->lock);
+    uint64_t unread = nexus->lu[lu->lun].alerts;
+
+    nexus->lu[lu->lun].alerts = 0;
     return unread;
 }
 
@@ -245,7 +251,8 @@ void log_tape_alert(struct log_reply *l)
 
     if (l->control > LOG_DEFAULT_CUMULATIVE)
         return;
-    alerts = alerts_unread(l, !extension_bit(l->lu, TAPLSD));
+    alerts =
+        extension_bit(l->lu, TAPLSD) ? alert_unread(l->lu, l->nexus) : alert_take(l->lu, l->nexus);
     if (!extension_bit(l->lu, TARPF))
         l->first = 0;
     if (!extension_bit(l->lu, TARPC))
@@ -262,7 +269,7 @@ void log_tape_alert_reset(struct scsi_lu *lu)
 /* 12h (SSC-5 8.2.5): all flags in one parameter, without taking them; bit 7 of byte 0 is flag 1. */
 void log_tape_alert_response(struct log_reply *l)
 {
-    uint64_t alerts = l->control > LOG_DEFAULT_CUMULATIVE ? 0 : alerts_unread(l, false);
+    uint64_t alerts = alert_unread(l->lu, l->nexus);
     uint8_t flags[FLAGS / 8] = {0};
 
     for (unsigned flag = 0; flag < FLAGS; flag++)

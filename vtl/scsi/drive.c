@@ -171,6 +171,7 @@ static bool drive_sense(struct scsi_lu *lu, struct scsi_nexus *nexus, struct sen
     if (nexus && drive_take_deferred(lu->drive, nexus, s))
         return true;
     *s = (struct sense){.key = drive_not_ready_key(lu->drive), .code = drive_not_ready(lu->drive)};
+    s->progress_valid = s->code == ASC_BECOMING_READY; /* at 0: a load is done or not yet begun */
     return s->code != 0;
 }
 

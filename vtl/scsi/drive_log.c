@@ -68,10 +68,17 @@ static void log_temperature(struct log_reply *l)
     log_binary(l, 1, unknown, sizeof(unknown));
 }
 
+/* A cartridge that can't be used, and won't let itself be: it is to be taken out. */
+static bool drive_wants_recovery(const struct scsi_lu *lu)
+{
+    return lu->drive->medium == MEDIUM_FAILED && !lu->drive->try_again;
+}
+
 /* 11h: DT device status (SSC-5, ADC-3): the very high frequency data, and how often to look. */
 static void log_device_status(struct log_reply *l)
 {
     enum { PAMR = 0x80, MACC = 0x20, CMPR = 0x10, WRTP = 0x08, DINIT = 0x01 };
+    enum { RRQST = 0x08, TAFC = 0x02 };
     enum { RAA = 0x20, MPRSNT = 0x10, MSTD = 0x04, MTHRD = 0x02, MOUNTED = 0x01 };
     enum medium_state medium = l->lu->drive->medium;
     bool ready = medium == MEDIUM_READY, out = medium == MEDIUM_NONE || medium == MEDIUM_EJECTED;
@@ -83,20 +90,22 @@ static void log_device_status(struct log_reply *l)
                        (drive_device_specific(l->lu) & 0x80 ? WRTP : 0));
     vhf[1] = (uint8_t)((out ? RAA : 0) | (medium != MEDIUM_NONE ? MPRSNT : 0) | (out ? 0 : MSTD) |
                        (ready ? MTHRD | MOUNTED : 0));
+    vhf[3] = (uint8_t)((drive_wants_recovery(l->lu) ? RRQST : 0) |
+                       (alert_unread(l->lu, l->nexus) ? TAFC : 0));
     log_binary(l, 0, vhf, sizeof(vhf));
     log_binary(l, 1, delay, sizeof(delay));
     log_binary(l, 2, encryption, sizeof(encryption)); /* nobody controls it from outside (ADC-3) */
     log_binary(l, 3, key_errors, sizeof(key_errors));
 }
 
-/* 13h: requested recovery (SSC-5, ADC-3): what would help. */
+/* 13h: requested recovery (SSC-5 8.3.6): what would help. */
 static void log_recovery(struct log_reply *l)
 {
-    enum { NOT_REQUESTED = 0x00, REMOVE_VOLUME = 0x0c };
-    const uint8_t procedure = l->lu->drive->medium == MEDIUM_FAILED && !l->lu->drive->try_again
-                                  ? REMOVE_VOLUME
-                                  : NOT_REQUESTED;
+    enum { NOT_REQUESTED = 0x00, UNLOAD = 0x07, UNLOAD_AND_QUARANTINE = 0x0a };
+    uint8_t procedure = NOT_REQUESTED;
 
+    if (drive_wants_recovery(l->lu))
+        procedure = l->lu->drive->failure == ASC_LOAD_FAILED ? UNLOAD_AND_QUARANTINE : UNLOAD;
     log_binary(l, 0, &procedure, 1);
 }
 

@@ -317,6 +317,8 @@ void alert_raise(struct scsi_lu *lu, unsigned flag); /* flag 1..64: its conditio
 void alert_clear(struct scsi_lu *lu, uint64_t flags);
 uint64_t alert_active(struct scsi_lu *lu);
 bool alert_supported(unsigned flag);
+/* Flags that the nexus has not read; NULL (walks): none. */
+uint64_t alert_unread(struct scsi_lu *lu, const struct scsi_nexus *nexus);
 
 /* An informational exception that is to be told now: at the end of a command that was GOOD, or in
  * answer to REQUEST SENSE. */

@@ -59,7 +59,7 @@ struct persistent {
     bool persists; /* APTPL */
 };
 
-/* ---- reserve_saved.c: through power loss; with target->lock held ----------------------------- */
+/* ---- reserve_saved.c: through power loss ----------------------------------------------------- */
 
 /* Room for the registrations of a unit, as bytes. */
 #define PERSISTENT_MAX (4 + REGISTRATIONS_MAX * (11 + PORT_NAME_MAX))
@@ -69,8 +69,10 @@ size_t persistent_encode(const struct persistent *p, uint8_t buf[PERSISTENT_MAX]
 /* In place of what *p holds; false: the bytes are damaged (or no memory), and *p is empty. */
 bool persistent_decode(struct persistent *p, const uint8_t *buf, size_t len);
 
-/* Keep what the unit holds if it persists, else that nothing is kept.  ERR_IO and the like. */
+/* Keep what the unit holds if it persists, else that nothing is kept; with target->lock held.
+ * ERR_IO and the like. */
 int persistent_save(struct scsi_lu *lu, struct error *err);
+/* Power on: what was kept, instead of what the unit holds.  Takes target->lock. */
 void persistent_load(struct scsi_lu *lu);
 
 /* ---- reserve.c: the state and its predicates; with target->lock held ------------------------- */

@@ -98,7 +98,11 @@ void persistent_load(struct scsi_lu *lu)
     struct error err = ERROR_INIT;
     size_t len = 0;
     int rc = lu_value_get(lu, "reserve", buf, sizeof(buf), &len, &err);
+    CLEANUP_UNLOCK(&lu->target->lock);
 
+    registrations_free(&lu->persistent);
+    lu->persistent = (struct persistent){0};
+    lu->persistent_kept = false;
     if (rc == -ERR_NOT_FOUND)
         return;
     if (rc == 0 && persistent_decode(&lu->persistent, buf, len))

@@ -14,10 +14,16 @@ static uint8_t stream_bits(const struct sense *s)
     return (uint8_t)(s->filemark << 7 | s->eom << 6 | s->ili << 5);
 }
 
-/* SPC-5 4.4.2.4.2: SKSV, C/D, BPV and BIT POINTER, FIELD POINTER. */
-static void put_field_pointer(const struct sense *s, uint8_t *p)
+/* The sense-key specific field (SPC-5 4.4.2.4): SKSV; C/D, BPV, BIT POINTER and FIELD POINTER; or
+ * PROGRESS INDICATION. */
+static void put_key_specific(const struct sense *s, uint8_t *p)
 {
-    p[0] = (uint8_t)(0x80 | s->field_cdb << 6);
+    p[0] = 0x80;
+    if (s->progress_valid) {
+        put_be16(p + 1, s->progress);
+        return;
+    }
+    p[0] = (uint8_t)(p[0] | s->field_cdb << 6);
     if (s->field_bit >= 0)
         p[0] = (uint8_t)(p[0] | 0x08 | s->field_bit);
     put_be16(p + 1, s->field);
@@ -38,8 +44,8 @@ static size_t encode_fixed(const struct sense *s, uint8_t *buf)
     if (s->command_specific <= UINT32_MAX)
         put_be32(buf + 8, (uint32_t)s->command_specific);
     put_be16(buf + 12, s->code);
-    if (s->field_valid)
-        put_field_pointer(s, buf + 15);
+    if (s->field_valid || s->progress_valid)
+        put_key_specific(s, buf + 15);
     return FIXED_LENGTH;
 }
 
@@ -62,10 +68,10 @@ static size_t encode_descriptors(const struct sense *s, uint8_t *buf)
         put_be64(buf + len + 4, s->command_specific);
         len += 12;
     }
-    if (s->field_valid) {
+    if (s->field_valid || s->progress_valid) {
         buf[len] = 0x02;
         buf[len + 1] = 0x06;
-        put_field_pointer(s, buf + len + 4);
+        put_key_specific(s, buf + len + 4);
         len += 8;
     }
     if (stream_bits(s)) {

@@ -117,6 +117,8 @@ struct sense {
     bool field_valid, field_cdb; /* sense-key specific field pointer: into the CDB, else the list */
     uint16_t field;              /* byte */
     int8_t field_bit;            /* most significant bit in error, -1: the whole byte */
+    bool progress_valid;         /* NOT READY, NO SENSE: sense-key specific progress indication */
+    uint16_t progress;           /* in 65536ths */
 };
 
 #define SENSE_ENCODED_MAX 64

@@ -30,6 +30,23 @@ static uint64_t naa_of(const char *kind, const char *serial)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
+/* What a unit knows after power on: what it has saved. */
+static void lu_power_on(struct scsi_lu *lu)
+{
+    alert_clear(lu, UINT64_MAX);
+    lu->exception = (struct lu_exception){0};
+    lu->hardware_errors = 0;
+    lu->clock_set = false;
+    lu->clock_offset_ms = 0;
+    lu->echo_owner = NULL;
+    free(lu->data_buffer);
+    lu->data_buffer = NULL;
+    mode_reset(lu);
+    log_free(lu);
+    log_load(lu);
+    persistent_load(lu);
+}
+
 static void lu_init(struct scsi_target *target, unsigned lun, const struct lu_kind *kind,
                     const struct personality *personality)
 {
@@ -51,9 +68,7 @@ static void lu_init(struct scsi_target *target, unsigned lun, const struct lu_ki
     pthread_cond_init(&lu->wake, &monotonic);
     pthread_cond_init(&lu->finished, NULL);
     pthread_condattr_destroy(&monotonic);
-    mode_reset(lu);
-    log_load(lu);
-    persistent_load(lu);
+    lu_power_on(lu);
 }
 
 /* A unit that is complete gets its LUN. */
@@ -222,7 +237,7 @@ static int drive_appear(struct scsi_lu *lu, struct scsi_target *target, unsigned
         rc = lu_create(target, lun, err);
     } else {
         pthread_mutex_lock(&lu->device);
-        mode_reset(lu);
+        lu_power_on(lu);
         drive_forget_all(lu);
         pthread_mutex_unlock(&lu->device);
         pthread_mutex_lock(&lu->lock);
@@ -411,6 +426,7 @@ static void lu_reset(struct scsi_lu *lu)
     nexus_reset(lu);
     pthread_mutex_lock(&lu->device);
     mode_reset(lu);
+    lu->exception = (struct lu_exception){0};
     if (lu->kind->reset)
         lu->kind->reset(lu);
     pthread_mutex_unlock(&lu->device);
