@@ -381,9 +381,47 @@ static void put_foreign(struct campaign *c, const struct sample *s, struct damag
     replace(s, d, 0, object, &other->objects[from]);
 }
 
+/* A record in place of another of its segment. */
+static void copy_record(struct campaign *c, const struct sample *s, struct damage *d)
+{
+    unsigned p = (unsigned)rnd(c, s->medium.partitions);
+    size_t count = s->medium.part[p].count;
+    const struct whereabouts *from = &s->where[p][rnd(c, count)], *to = &s->where[p][rnd(c, count)];
+
+    if (from->object != to->object || from->extent != to->extent || from->object == OBJECTS_MAX) {
+        flip_bit(c, s, d);
+        return;
+    }
+    change(s, d, 0, to->object);
+    d->misplaced = true;
+    memcpy(d->data[0] + to->offset, s->objects[from->object].data + from->offset, to->extent);
+    snprintf(d->text, sizeof(d->text), "the record at %zu of %s in place of that at %zu",
+             from->offset, s->objects[to->object].name, to->offset);
+}
+
+/* What an overwritten segment, another cartridge, or an earlier state has at the same place. */
+static void stale_record(struct campaign *c, const struct sample *s, struct damage *d)
+{
+    unsigned p = (unsigned)rnd(c, s->medium.partitions);
+    const struct sample *other = rnd(c, 3) ? s : &c->samples[rnd(c, c->sample_count)];
+    const struct object_copy *from = &other->objects[any_segment(c, other)];
+    const struct whereabouts *to = &s->where[p][rnd(c, s->medium.part[p].count)];
+
+    if (to->object == OBJECTS_MAX || to->offset + to->extent > from->len) {
+        flip_bit(c, s, d);
+        return;
+    }
+    change(s, d, 0, to->object);
+    d->misplaced = true;
+    memcpy(d->data[0] + to->offset, from->data + to->offset, to->extent);
+    snprintf(d->text, sizeof(d->text), "bytes %zu..%zu of another %s in %s", to->offset,
+             to->offset + to->extent, from->name, s->objects[to->object].name);
+}
+
 static void (*const kinds[])(struct campaign *c, const struct sample *s, struct damage *d) = {
-    flip_bit,        flip_bit,        noise_range,   zero_range,     swap_sectors, swap_segments,
-    truncate_object, lengthen_object, remove_object, put_back_older, put_foreign,
+    flip_bit,      flip_bit,        noise_range,     zero_range,    swap_sectors,
+    swap_segments, truncate_object, lengthen_object, remove_object, put_back_older,
+    put_foreign,   copy_record,     stale_record,
 };
 
 /* ---- what must still be right ---------------------------------------------------------------- */
@@ -597,7 +635,8 @@ static void make_samples(struct campaign *c)
         {"owwFspwsFsw|wpwwsfsspAAAFpAAFu", 4096},
         {"wwwFwwww|y0wwFss|wwmswwwFm|AAFsu", 16384},
         {"AAAAAAFAAAAAAAAF|AAAARFAAAAAAAAAAFAAAAAAAAAAAAAAAAAFu", 1 << 20},
-        {"wsFswwyfsw|wwFwsswwy", 16384}, /* left open */
+        {"hhhFhhh|hF0hhhFhhhhFu", 16384}, /* what was overwritten looks alike */
+        {"wsFswwyfsw|wwFwsswwy", 16384},  /* left open */
     };
 
     c->sample_count = sizeof(recipes) / sizeof(recipes[0]);

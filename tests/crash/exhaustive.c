@@ -76,6 +76,20 @@ static void cut_again(struct life *l, struct store *disk, const struct simdisk_f
     cartridge_close(c);
 }
 
+/* Who reads before anybody has recovered sees a state as well. */
+static void look_first(struct life *l, struct store *disk)
+{
+    struct cartridge *c = NULL;
+    struct error err = ERROR_INIT;
+
+    if (cartridge_open(disk, CARTRIDGE_READ_ONLY, &c, &err) != 0)
+        life_violation(l, "a reader can't open the cartridge: %s", err.message);
+    if (!is_possible(l, c))
+        life_violation(l, "before the recovery a reader sees %zu objects, no state of the medium",
+                       medium_count(&l->found));
+    cartridge_close(c);
+}
+
 static void cut_so(struct run *r, const struct simdisk_fate *fate)
 {
     struct life *l = r->life;
@@ -86,6 +100,7 @@ static void cut_so(struct run *r, const struct simdisk_fate *fate)
     if (simdisk_clone(l->disk, &disk, &err) != 0)
         life_violation(l, "%s", err.message);
     simdisk_power_cut_to(disk, fate);
+    look_first(l, disk);
     if (cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err) != 0)
         life_violation(l, "the cartridge can't be opened: %s", err.message);
     if (!is_possible(l, c))

@@ -228,6 +228,7 @@ static void life_begin(struct explorer *e)
     id.limbo_bytes = rnd(e, 3) * 20000;
     life_create(l, &id);
     simdisk_fail_syncs(l->disk, e->options->fail_syncs);
+    simdisk_fail_writeback(l->disk, e->options->fail_syncs);
     if (e->options->full)
         simdisk_set_capacity(l->disk, 100000 + rnd(e, 400000));
     if (rnd(e, 2)) /* or else it is the end of the tape that is met */
@@ -275,6 +276,7 @@ static void life_clear(struct explorer *e, uint64_t number)
     l->cut_power = cut_power;
     l->excuse_io = e->options->fail_syncs != 0;
     l->excuse_full = e->options->full;
+    l->look_first = number % 2;
     e->rng = e->options->seed * 0x100000001b3u + number;
     e->habit = number % 4 == 3;
     e->peril = number / 4 % 2 ? 6 : 2;

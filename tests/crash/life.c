@@ -202,15 +202,6 @@ void life_compare(struct life *l, const char *when)
     life_take_found(l);
 }
 
-void life_cut(struct life *l)
-{
-    life_close(l);
-    power_back(l);
-    life_open(l);
-    life_compare(l, "after the cut");
-    life_state_certain(l);
-}
-
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 /* ERR_PERMISSION: a real file system that met an error may go on read-only. */
@@ -356,4 +347,31 @@ void life_read_stale(struct life *l)
                 life_violation(l, "a reader that looked long ago reads object %zu as another: %s",
                                i, err.message);
         }
+}
+
+/* ---- a whole cut ----------------------------------------------------------------------------- */
+
+/* Who reads before anybody has recovered sees a state as well. */
+static void look_first(struct life *l)
+{
+    struct error err = ERROR_INIT;
+
+    if (life_is_off(l) || cartridge_open(l->store, CARTRIDGE_READ_ONLY, &l->reader, &err) != 0)
+        return;
+    life_read(l, l->reader);
+    if (!life_target_reached(l, &l->found))
+        check_view(l);
+    cartridge_close(l->reader);
+    l->reader = NULL;
+}
+
+void life_cut(struct life *l)
+{
+    life_close(l);
+    power_back(l);
+    if (l->look_first)
+        look_first(l);
+    life_open(l);
+    life_compare(l, "after the cut");
+    life_state_certain(l);
 }

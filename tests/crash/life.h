@@ -53,6 +53,7 @@ struct life {
     uint64_t attribute[2]; /* what it may be: the durable one, the one being set */
     uint64_t next_id;
 
+    bool look_first;             /* after a cut a reader looks before the recovery */
     bool excuse_io, excuse_full; /* opening may fail like this, and is tried again */
     uint64_t cuts, operations, blocks_checked, errors_met;
     /* Told of each state when it becomes possible, and when it is certain; NULL: nobody is. */

@@ -29,6 +29,11 @@ static void step_any(struct life *l)
     life_write(l, 0);
 }
 
+static void step_habit(struct life *l)
+{
+    life_write(l, TAPE_HABIT);
+}
+
 static void step_run(struct life *l)
 {
     life_write_run(l, 3);
@@ -98,12 +103,25 @@ static const struct {
     char letter;
     void (*run)(struct life *l);
 } steps[] = {
-    {'w', step_write},      {'s', step_short},     {'A', step_any},
-    {'R', step_run},        {'f', step_filemark},  {'F', step_filemark_synced},
-    {'y', life_sync},       {'e', life_erase},     {'0', step_begin},
-    {'m', step_middle},     {'E', step_end},       {'p', step_partition},
-    {'u', step_unload},     {'c', life_reopen},    {'n', step_undo},
-    {'o', step_divide},     {'a', step_attribute}, {'r', life_refresh},
+    {'w', step_write},
+    {'s', step_short},
+    {'A', step_any},
+    {'h', step_habit},
+    {'R', step_run},
+    {'f', step_filemark},
+    {'F', step_filemark_synced},
+    {'y', life_sync},
+    {'e', life_erase},
+    {'0', step_begin},
+    {'m', step_middle},
+    {'E', step_end},
+    {'p', step_partition},
+    {'u', step_unload},
+    {'c', life_reopen},
+    {'n', step_undo},
+    {'o', step_divide},
+    {'a', step_attribute},
+    {'r', life_refresh},
     {'q', life_read_stale},
 };
 

@@ -4,6 +4,7 @@
  * work.
  *
  *   w write (three sectors)   s write (one sector)   R write a run      A write any kind of block
+ *   h write by habit: all such records look alike but for what is in them
  *   f filemark, not synced    F filemark, synced     y sync             e erase from here on
  *   0 locate the beginning    m locate the middle    E locate the end   p the next partition's end
  *   u unload and load         n undo                 o divide the tape otherwise (1 or 2

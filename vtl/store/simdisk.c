@@ -27,6 +27,7 @@ struct sim_object {
     size_t dirty_from; /* cache and media are equal before; == cache.len if nothing is dirty */
     bool named;        /* the name is durable */
     bool removed;      /* deleted, but a cut may bring it back */
+    bool owes_error;   /* write-back failed: the next sync says so, if its writer is still there */
 };
 
 struct simdisk {
@@ -39,7 +40,7 @@ struct simdisk {
     uint64_t calls, cut_at;
     uint64_t capacity, used;
     bool capacity_hidden;
-    uint32_t sync_failures;
+    uint32_t sync_failures, writeback_failures;
     bool off, locked;
     bool cut_before; /* the call that the power fails in surely does nothing */
 };
@@ -422,6 +423,16 @@ static int simdisk_put(struct store *s, const char *object, const void *data, si
     return fate == HALF_DONE ? power_off(err) : 0;
 }
 
+/* The kernel writes out by itself, fails, and takes the sectors for clean. */
+static void write_back_fails(struct simdisk *d, struct sim_object *o)
+{
+    if (d->writeback_failures == 0 || rng_below(d, 1000000) >= d->writeback_failures)
+        return;
+    object_settle_by_chance(d, o);
+    o->dirty_from = o->cache.len;
+    o->owes_error = true;
+}
+
 static int simdisk_append(struct store *s, const char *object, uint64_t offset,
                           const struct iovec *iov, int iov_count, struct error *err)
 {
@@ -451,6 +462,7 @@ static int simdisk_append(struct store *s, const char *object, uint64_t offset,
         if (rc == 0 && iov[i].iov_len)
             memcpy(o->cache.data + at, iov[i].iov_base, iov[i].iov_len);
     }
+    write_back_fails(d, o);
     return fate == HALF_DONE ? power_off(err) : rc;
 }
 
@@ -518,6 +530,10 @@ static int simdisk_sync(struct store *s, const char *object, struct error *err)
     o = object_find(d, object);
     if (!o)
         return not_found(object, err);
+    if (o->owes_error) {
+        o->owes_error = false;
+        return error_set(err, ERR_IO, "simulated disk: writing %s out failed", object);
+    }
     if (d->sync_failures && rng_below(d, 1000000) < d->sync_failures) {
         object_settle_by_chance(d, o);
         o->dirty_from = o->cache.len; /* "clean": the next sync will not write it */
@@ -612,9 +628,14 @@ static int simdisk_lock(struct store *s, struct error *err)
     return 0;
 }
 
+/* The writer closes its files: what they were not told yet, nobody is. */
 static void simdisk_unlock(struct store *s)
 {
-    simdisk_of(s)->locked = false;
+    struct simdisk *d = simdisk_of(s);
+
+    d->locked = false;
+    for (struct sim_object *o = d->objects; o; o = o->next)
+        o->owes_error = false;
 }
 
 static void simdisk_close(struct store *s)
@@ -730,6 +751,11 @@ void simdisk_fail_syncs(struct store *s, uint32_t per_million)
 void simdisk_hide_capacity(struct store *s)
 {
     simdisk_of(s)->capacity_hidden = true;
+}
+
+void simdisk_fail_writeback(struct store *s, uint32_t per_million)
+{
+    simdisk_of(s)->writeback_failures = per_million;
 }
 
 void simdisk_set_capacity(struct store *s, uint64_t bytes)

@@ -67,6 +67,11 @@ int simdisk_clone(const struct store *s, struct store **out, struct error *err);
  * and the next sync succeeds (fsyncgate). */
 void simdisk_fail_syncs(struct store *s, uint32_t per_million);
 
+/* Let an append be followed, with this probability (in a million), by a write-back of the kernel's
+ * own that fails: the sectors count as clean, as after a failed sync.  The next sync of the same
+ * writer fails once; if the writer goes before it, nobody is ever told. */
+void simdisk_fail_writeback(struct store *s, uint32_t per_million);
+
 /* Bytes that the disk holds at most (ERR_NO_SPACE beyond); the default is without limit. */
 void simdisk_set_capacity(struct store *s, uint64_t bytes);
 
