@@ -434,6 +434,79 @@ static void test_deferred_error(void)
     rig_stop();
 }
 
+/* RECOVER BUFFERED DATA of len bytes, or of blocks of the set length. */
+static uint8_t recover(uint32_t len, unsigned bits)
+{
+    uint8_t cdb[6] = {0x14, (uint8_t)bits};
+
+    put_be24(cdb + 2, len);
+    return rig_send(rig.a, DRIVE, cdb, 6, NULL, 0, bits & 1 ? len * 1000 : len);
+}
+
+/* What a failed sync has taken off the tape is handed back, and can be written elsewhere. */
+static void test_recover_buffered(void)
+{
+    start_sample();
+    recover(1000, 0);
+    CHECK_SENSE(KEY_NO_SENSE, ASC_END_OF_DATA); /* nothing was lost */
+    CHECK_BITS(false, true, false);
+    CHECK_INFO(1000);
+    locate16(3, 0);
+    for (uint8_t i = 1; i <= 3; i++)
+        CU_ASSERT_EQUAL(write_block(1000, i), SCSI_GOOD);
+    rig_good(DRIVE, "10 01 00 00 02 00"); /* buffered filemarks */
+    CU_ASSERT_EQUAL(write_block(500, 4), SCSI_GOOD);
+    rig_store_fault = ERR_IO;
+    rig_cdb(rig.a, DRIVE, REWIND, NULL, 0, 0);
+    check_deferred(6);
+    CHECK_POSITION(10);
+    CU_ASSERT_EQUAL(recover(1000, 0), SCSI_GOOD);
+    CU_ASSERT_EQUAL(answer.in[999], 1);
+    recover(600, 0); /* the rules of READ: a longer block, and its rest is gone */
+    CHECK_SENSE(KEY_NO_SENSE, ASC_NONE);
+    CHECK_BITS(false, false, true);
+    CHECK_INFO(-400);
+    CU_ASSERT_EQUAL(recover(2000, 2), SCSI_GOOD); /* SILI */
+    CU_ASSERT(answer.in_len == 1000 && answer.in[0] == 3);
+    for (int i = 0; i < 2; i++) {
+        recover(1000, 0);
+        CHECK_SENSE(KEY_NO_SENSE, ASC_FILEMARK_DETECTED);
+        CHECK_INFO(1000);
+    }
+    CU_ASSERT_EQUAL(recover(500, 0), SCSI_GOOD);
+    CU_ASSERT_EQUAL(answer.in[0], 4);
+    recover(500, 0);
+    CHECK_SENSE(KEY_NO_SENSE, ASC_END_OF_DATA);
+    CHECK_POSITION(10); /* the tape has not moved */
+    rig_store_fault = 0;
+    locate16(3, 0);
+    CU_ASSERT_EQUAL(write_block(1000, 9), SCSI_GOOD);
+    recover(1000, 0);
+    CHECK_SENSE(KEY_NO_SENSE, ASC_END_OF_DATA);
+    rig_stop();
+}
+
+/* The same by fixed blocks, with what came before an odd one. */
+static void test_recover_fixed(void)
+{
+    start_sample();
+    set_block_length(1000);
+    locate16(3, 0);
+    for (uint8_t i = 1; i <= 3; i++)
+        CU_ASSERT_EQUAL(write_block(1000, i), SCSI_GOOD);
+    rig_store_fault = ERR_NO_SPACE;
+    rig_cdb(rig.a, DRIVE, REWIND, NULL, 0, 0);
+    CHECK_SENSE(KEY_VOLUME_OVERFLOW, ASC_END_OF_MEDIUM);
+    recover(5, 1);
+    CHECK_SENSE(KEY_NO_SENSE, ASC_END_OF_DATA);
+    CHECK_INFO(2);
+    CU_ASSERT(answer.in_len == 3000 && answer.in[0] == 1 && answer.in[2999] == 3);
+    recover(5, 3);
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB); /* FIXED and SILI */
+    rig_store_fault = 0;
+    rig_stop();
+}
+
 /* WRITE FILEMARKS is where hosts look for write errors. */
 static void test_deferred_at_filemarks(void)
 {
@@ -588,6 +661,8 @@ static const struct check_test tests[] = {
     {"density", test_density},
     {"attributes", test_attributes},
     {"deferred_error", test_deferred_error},
+    {"recover_buffered", test_recover_buffered},
+    {"recover_fixed", test_recover_fixed},
     {"deferred_at_filemarks", test_deferred_at_filemarks},
     {"deferred_when_idle", test_deferred_when_idle},
     {"deferred_for_the_writer", test_deferred_for_the_writer},

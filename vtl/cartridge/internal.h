@@ -256,6 +256,13 @@ struct writer {
     struct segment_index index;
 };
 
+/* Set aside what w has from `from` on, of which objects from first_lba on are lost; w's buffer is
+ * taken.  And let go of it. */
+void recover_keep(struct cartridge *c, struct writer *w, size_t from, uint64_t first_lba);
+void recover_drop(struct cartridge *c);
+
+struct cartridge_block block_of(const struct record *r);
+
 /* Append a record like `what`: its type, count, lengths, flags and the host's CRC are taken. */
 int writer_append(struct cartridge *c, struct writer *w, const struct record *what,
                   const void *data, struct error *err);
@@ -344,6 +351,14 @@ struct room {
     int64_t asked_ns;
 };
 
+/* Records that a writer had to give up, in memory (recover.c). */
+struct kept {
+    uint8_t *buf; /* NULL: none */
+    size_t len, at;
+    uint64_t lba;   /* the tape has what is before it */
+    uint32_t given; /* objects of the record at `at` that were given out */
+};
+
 struct cartridge {
     struct store *store; /* not owned */
     enum cartridge_mode mode;
@@ -355,6 +370,7 @@ struct cartridge {
     bool lost;      /* data was lost: writing is refused until the host positions */
     struct position pos;
     uint32_t lost_partition; /* where it was lost */
+    struct kept kept;        /* ... and what (recover.c) */
     struct writer writer[CARTRIDGE_PARTITIONS];
     struct walk tail[CARTRIDGE_PARTITIONS]; /* read-only: of the segment that a writer has open;
                                              * index.seq 0: none */

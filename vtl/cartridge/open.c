@@ -456,6 +456,7 @@ void cartridge_close(struct cartridge *c)
     free(c->ahead.buf);
     codec_free(c->codec);
     free(c->plain);
+    recover_drop(c);
     super_free(&c->super);
     free(c);
 }

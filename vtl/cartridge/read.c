@@ -165,7 +165,7 @@ static int too_long(uint64_t lba, uint32_t len, size_t size, struct error *err)
 /* ---- the block as the host wrote it ------------------------------------------------------------
  */
 
-static struct cartridge_block block_of(const struct record *r)
+struct cartridge_block block_of(const struct record *r)
 {
     return (struct cartridge_block){
         .length = r->length,

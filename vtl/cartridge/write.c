@@ -114,6 +114,8 @@ static int write_record(struct cartridge *c, const struct record *r, const void 
         writer_drop_empty(c, w);
         return rc;
     }
+    if (c->kept.buf)
+        recover_drop(c);
     c->pos.at = map_end(cartridge_map(c), c->pos.partition);
     rc = writer_push(c, w, err);
     if (early_warning)

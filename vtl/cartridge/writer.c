@@ -272,14 +272,16 @@ static int writer_rescue(struct cartridge *c, struct writer *w, int reason, stru
 static int writer_abandon(struct cartridge *c, struct writer *w, int reason,
                           const struct error *why, struct error *err)
 {
+    size_t from = w->base == 0 ? SEGMENT_HEADER_SIZE : 0;
     struct place end;
 
     if (w->open)
         writer_cut(c, w);
+    end = map_end(cartridge_map(c), w->partition);
+    recover_keep(c, w, from, end.lba);
     w->len = w->flushed = w->stored = 0;
     c->lost = true;
     c->lost_partition = w->partition;
-    end = map_end(cartridge_map(c), w->partition);
     if (c->pos.partition == w->partition && c->pos.at.lba > end.lba)
         c->pos.at = end;
     if (reason != -ERR_NO_SPACE)

@@ -39,6 +39,8 @@ static const struct opcode drive_opcodes[] = {
      cmd_inquiry},
     {0x13, NO_SA, 6, OP_MEDIUM | OP_SYNC | OP_PR_READ, "VERIFY(6)", {0x3f, 0xff, 0xff, 0xff},
      MOTION, cmd_verify},
+    {0x14, NO_SA, 6, OP_MEDIUM, "RECOVER BUFFERED DATA", {0x03, 0xff, 0xff, 0xff}, MOTION,
+     cmd_recover_buffered},
     {0x15, NO_SA, 6, OP_SYNC, "MODE SELECT(6)", {0x11, 0, 0, 0xff}, SHORT, cmd_mode_select},
     {0x19, NO_SA, 6, OP_MEDIUM | OP_SYNC, "ERASE(6)", {0x03}, LONG_ERASE, cmd_erase},
     {0x1a, NO_SA, 6, OP_PR_READ, "MODE SENSE(6)", {0x08, 0xff, 0xff, 0xff}, SHORT, cmd_mode_sense},

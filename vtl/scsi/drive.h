@@ -97,6 +97,7 @@ struct drive {
     uint32_t allow_partition;
     uint64_t allow_lba;
     bool append_only;                /* as of the last command */
+    bool recovering;                 /* blocks come from what was lost, not from the tape */
     bool write_blocked;              /* blocks were lost: no WRITE until the host positions */
     bool warned;                     /* early warning was reported since the last positioning */
     struct scsi_nexus *writer;       /* who wrote last; compared, never followed */
@@ -206,6 +207,7 @@ void drive_clean_done(struct scsi_lu *lu); /* look whether it is */
 /* commands */
 void cmd_read_block_limits(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_read(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_recover_buffered(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_write(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_read_reverse(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_verify(struct scsi_lu *lu, struct scsi_task *task);

@@ -174,6 +174,10 @@ static int fetch(struct drive *d, uint8_t *target, size_t room, struct cartridge
 
     if (!buffer)
         return error_set(err, ERR_NO_MEMORY, "no memory to read a block");
+    if (d->recovering) {
+        *at = buffer;
+        return cartridge_recover_block(d->cartridge, buffer, CARTRIDGE_STORED_MAX, block, err);
+    }
     if (!d->codec->encoded) {
         rc = cartridge_read_block(d->cartridge, target, room, block, err);
         *at = target;
@@ -267,7 +271,7 @@ static int load_block(struct scsi_lu *lu, const struct scsi_nexus *nexus, uint8_
     d->codec->encoded = !is_plain(&o->block);
     d->counters.stored_read += o->block.stored;
     rc = open_block(lu, nexus, target, room, at, o, err);
-    if (drive_refused_block(rc))
+    if (drive_refused_block(rc) && !d->recovering)
         step_back(d);
     return rc;
 }

@@ -18,6 +18,8 @@ void drive_error(struct scsi_lu *lu, struct scsi_task *task, int rc, const struc
         struct sense sense;
     } map[] = {
         {ERR_FILEMARK, {.key = KEY_NO_SENSE, .code = ASC_FILEMARK_DETECTED, .filemark = true}},
+        /* RECOVER BUFFERED DATA: nothing is left */
+        {ERR_NOT_FOUND, {.key = KEY_NO_SENSE, .code = ASC_END_OF_DATA, .eom = true}},
         {ERR_END_OF_DATA, {.key = KEY_BLANK_CHECK, .code = ASC_END_OF_DATA}},
         {ERR_BEGIN, {.key = KEY_NO_SENSE, .code = ASC_BEGINNING_OF_MEDIUM, .eom = true}},
         {ERR_END_OF_TAPE, {.key = KEY_VOLUME_OVERFLOW, .code = ASC_END_OF_MEDIUM, .eom = true}},
@@ -106,6 +108,23 @@ void cmd_read(struct scsi_lu *lu, struct scsi_task *task)
         read_fixed(lu, task, &t);
     else
         read_variable(lu, task, &t);
+}
+
+/* RECOVER BUFFERED DATA (SSC-5 7.x): what the host wrote and no sync could store, in the order it
+ * was written, as READ gives what is on the tape; the tape is not moved.  At its end: NO SENSE,
+ * EOM. */
+void cmd_recover_buffered(struct scsi_lu *lu, struct scsi_task *task)
+{
+    struct transfer t;
+
+    if (!transfer_decode(lu, task, &t) || t.count == 0)
+        return;
+    lu->drive->recovering = true;
+    if (t.fixed)
+        read_fixed(lu, task, &t);
+    else
+        read_variable(lu, task, &t);
+    lu->drive->recovering = false;
 }
 
 /* ---- WRITE ----------------------------------------------------------------------------------- */

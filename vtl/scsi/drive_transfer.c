@@ -12,6 +12,7 @@ static uint8_t sili_bit(uint8_t opcode)
     switch (opcode) {
     case 0x08:
     case 0x0f:
+    case 0x14:
     case 0x81:
     case 0x88:
         return BIT_SILI;
