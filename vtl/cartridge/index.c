@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "vtl/cartridge/internal.h"
 
+#define END_GUESS         (32u * 1024)
 #define CACHE_ENTRIES_MAX (2u * SEGMENT_RECORDS_MAX) /* 48 MiB */
 
 void index_start(struct segment_index *index, uint64_t seq, uint64_t first_lba)
@@ -111,34 +112,49 @@ static int index_decode(const uint8_t *raw, size_t len, const struct segment *se
     return 0;
 }
 
+/* Does the END record at the beginning of raw, got bytes, hold?  Its index is in raw then. */
+static bool end_holds(const struct segment *seg, const uint8_t *raw, size_t got, struct record *r)
+{
+    if (got < RECORD_HEADER_SIZE || !record_decode(raw, r) || r->type != RECORD_END ||
+        r->epoch != seg->epoch || r->stored < 2 * INDEX_ENTRY_SIZE ||
+        got < RECORD_HEADER_SIZE + (size_t)r->stored || !check_payload(r, raw + RECORD_HEADER_SIZE))
+        return false;
+    if (got < record_extent(r->stored)) /* the padding was cut off */
+        return false;
+    for (size_t i = RECORD_HEADER_SIZE + (size_t)r->stored; i < record_extent(r->stored); i++)
+        if (raw[i] != 0)
+            return false;
+    return true;
+}
+
+/* Most indexes fit into one read; a larger one is read again, wholly. */
 int index_load(struct cartridge *c, const struct segment *seg, struct segment_index *index,
                bool *good, struct error *err)
 {
-    uint8_t header[RECORD_HEADER_SIZE];
+    size_t got = 0, room = END_GUESS;
     CLEANUP_FREE uint8_t *raw = NULL;
     struct record r;
-    size_t got, padded;
     int rc;
 
     *good = false;
     memset(index, 0, sizeof(*index));
     if (!seg->sealed)
         return 0;
-    rc = segment_read(c, seg, seg->records_end, header, sizeof(header), &got, err);
-    if (rc || got < sizeof(header) || !record_decode(header, &r) || r.type != RECORD_END ||
-        r.epoch != seg->epoch || r.stored < 2 * INDEX_ENTRY_SIZE)
-        return rc;
-    padded = (size_t)record_extent(r.stored) - RECORD_HEADER_SIZE;
-    raw = calloc(1, padded);
-    if (!raw)
-        return error_set(err, ERR_NO_MEMORY, "no memory for the index of a segment");
-    rc = segment_read(c, seg, seg->records_end + RECORD_HEADER_SIZE, raw, padded, &got, err);
-    if (rc || got < padded || !check_payload(&r, raw))
-        return rc;
-    for (size_t i = r.stored; i < padded; i++)
-        if (raw[i] != 0)
-            return 0;
-    return index_decode(raw, r.stored, seg, index, good, err);
+    for (int again = 0; again < 2; again++) {
+        free(raw);
+        raw = malloc(room);
+        if (!raw)
+            return error_set(err, ERR_NO_MEMORY, "no memory for the index of a segment");
+        rc = segment_read(c, seg, seg->records_end, raw, room, &got, err);
+        if (rc)
+            return rc;
+        if (got < room || !record_decode(raw, &r) || record_extent(r.stored) <= room)
+            break;
+        room = (size_t)record_extent(r.stored);
+    }
+    if (!end_holds(seg, raw, got, &r))
+        return 0;
+    return index_decode(raw + RECORD_HEADER_SIZE, r.stored, seg, index, good, err);
 }
 
 /* ---- the cache ------------------------------------------------------------------------------- */

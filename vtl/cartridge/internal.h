@@ -115,8 +115,15 @@ bool map_limbo_sane(const struct segment *seg, uint64_t next_seq, uint64_t capac
 
 int map_copy(const struct map *from, struct map *to, struct error *err);
 
-/* Is the object of segment number seq needed by the map or by limbo? */
-bool map_needs(const struct map *map, uint64_t seq);
+/* The numbers of all segments that the map or limbo needs, for many questions of that kind. */
+struct needed {
+    uint64_t *numbers; /* sorted */
+    size_t count;
+};
+
+int needed_make(const struct map *map, struct needed *out, struct error *err);
+bool needed_has(const struct needed *needed, uint64_t seq);
+void needed_free(struct needed *needed);
 
 /* Is all of seg in its partition? */
 bool map_has(const struct map *map, const struct segment *seg);
@@ -224,6 +231,7 @@ void walk_free(struct walk *w);
 int segment_read(struct cartridge *c, const struct segment *seg, uint64_t offset, void *buf,
                  size_t len, size_t *got, struct error *err);
 void segment_name(uint64_t seq, char out[STORE_NAME_MAX + 1]);
+bool segment_number(const char *name, uint64_t *seq); /* false: it is no segment's name */
 
 /* ---- writer.c ---------------------------------------------------------------------------------
  */

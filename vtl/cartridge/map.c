@@ -174,22 +174,6 @@ int map_copy(const struct map *from, struct map *to, struct error *err)
     return rc;
 }
 
-/* Numbers rise along a partition, so its part of the question is a binary search. */
-static bool list_has(const struct segment_list *list, uint64_t seq)
-{
-    size_t low = 0, high = list->count;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (list->items[mid].seq < seq)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < list->count && list->items[low].seq == seq;
-}
-
 bool map_has(const struct map *map, const struct segment *seg)
 {
     const struct segment *s = map_find(map, seg->partition, seg->first.lba);
@@ -197,15 +181,59 @@ bool map_has(const struct map *map, const struct segment *seg)
     return s && s->seq == seg->seq && s->end.lba >= seg->end.lba;
 }
 
-bool map_needs(const struct map *map, uint64_t seq)
+static int compare_numbers(const void *a, const void *b)
 {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void needed_add(struct needed *needed, const struct segment_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        needed->numbers[needed->count++] = list->items[i].seq;
+}
+
+int needed_make(const struct map *map, struct needed *out, struct error *err)
+{
+    size_t room = map->limbo.count;
+    bool sorted = true;
+
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
-        if (list_has(&map->partition[p], seq))
-            return true;
-    for (size_t i = 0; i < map->limbo.count; i++)
-        if (map->limbo.items[i].seq == seq)
-            return true;
-    return false;
+        room += map->partition[p].count;
+    out->count = 0;
+    out->numbers = malloc((room + 1) * sizeof(*out->numbers));
+    if (!out->numbers)
+        return error_set(err, ERR_NO_MEMORY, "no memory for the numbers of segments");
+    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
+        needed_add(out, &map->partition[p]);
+    needed_add(out, &map->limbo);
+    for (size_t i = 1; i < out->count && sorted; i++)
+        sorted = out->numbers[i - 1] <= out->numbers[i];
+    if (!sorted)
+        qsort(out->numbers, out->count, sizeof(*out->numbers), compare_numbers);
+    return 0;
+}
+
+bool needed_has(const struct needed *needed, uint64_t seq)
+{
+    size_t low = 0, high = needed->count;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (needed->numbers[mid] < seq)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < needed->count && needed->numbers[low] == seq;
+}
+
+void needed_free(struct needed *needed)
+{
+    free(needed->numbers);
+    needed->numbers = NULL;
 }
 
 static bool place_same(const struct place *a, const struct place *b)

@@ -227,30 +227,34 @@ static int recover(struct cartridge *c, struct error *err)
 /* Segments that no superblock names: they were never committed, or fell out of limbo. */
 struct orphans {
     struct cartridge *c;
+    struct needed needed;
     struct segment_list found;
 };
 
 static int find_orphan(void *ctx, const char *object, uint64_t size)
 {
     struct orphans *o = ctx;
-    char name[STORE_NAME_MAX + 1];
-    unsigned long long seq;
     struct segment seg = {0};
 
     (void)size;
-    if (sscanf(object, "seg-%16llx", &seq) != 1 || seq == 0 || seq > INT64_MAX)
-        return 0;
-    segment_name(seq, name);
-    if (strcmp(name, object) != 0)
+    if (!segment_number(object, &seg.seq))
         return 0;
     /* The superblock does not know of numbers that were used in vain. */
-    if (seq >= o->c->super.next_seq)
-        o->c->super.next_seq = seq + 1;
-    if (map_needs(cartridge_map(o->c), seq))
-        return 0;
-    seg.seq = seq;
-    (void)segment_list_add(&o->found, &seg, NULL); /* too many: the next open gets the rest */
+    if (seg.seq >= o->c->super.next_seq)
+        o->c->super.next_seq = seg.seq + 1;
+    if (!needed_has(&o->needed, seg.seq))
+        (void)segment_list_add(&o->found, &seg, NULL); /* too many: the next open gets the rest */
     return 0;
+}
+
+static int find_orphans(struct cartridge *c, struct orphans *o, struct error *err)
+{
+    int rc = needed_make(cartridge_map(c), &o->needed, err);
+
+    if (rc == 0)
+        rc = store_list_names(c->store, find_orphan, o, err);
+    needed_free(&o->needed);
+    return rc;
 }
 
 static void remove_orphans(struct cartridge *c, const struct orphans *o)
@@ -282,14 +286,14 @@ static int load_identity(struct cartridge *c, struct error *err)
 
 static int open_writing(struct cartridge *c, struct error *err)
 {
-    struct orphans orphans = {c, {NULL, 0, 0}};
+    struct orphans orphans = {.c = c};
     struct error why = ERROR_INIT;
     bool whole;
     int rc = super_load(c->store, &c->identity, &c->super, &whole, err);
 
     c->super.divided = c->features & FEATURE_DIVIDED;
     if (rc == 0)
-        rc = store_list(c->store, find_orphan, &orphans, err);
+        rc = find_orphans(c, &orphans, err);
     /* First of all, as a full store may need their room to publish anything.  With a copy of the
      * superblock missing, the map may be an old one: delete nothing. */
     if (rc == 0 && whole)

@@ -277,56 +277,81 @@ static int super_decode(const uint8_t *raw, size_t len, const struct cartridge_i
     return super_parts_decode(raw, len, id, super, err);
 }
 
-static int super_read(struct store *store, const char *name, const struct cartridge_identity *id,
-                      struct super *super, struct error *err)
+/* A copy as it is on the store. */
+struct super_raw {
+    uint8_t *data;
+    size_t len;
+};
+
+static int super_read(struct store *store, const char *name, struct super_raw *raw,
+                      struct error *err)
 {
-    CLEANUP_FREE uint8_t *raw = NULL;
     uint64_t size;
-    size_t got;
     int rc = store_size(store, name, &size, err);
 
     if (rc)
         return rc;
     if (size > SUPER_SIZE_MAX)
         return error_set(err, ERR_CORRUPT, "it is larger than any map can be");
-    raw = malloc((size_t)size + 1);
-    if (!raw)
+    raw->data = malloc((size_t)size + 1);
+    if (!raw->data)
         return error_set(err, ERR_NO_MEMORY, "no memory for the map of segments");
-    rc = store_read(store, name, 0, raw, (size_t)size, &got, err);
-    if (rc)
-        return rc;
-    rc = super_decode(raw, got, id, super, err);
-    if (rc)
-        super_free(super);
-    return rc;
+    return store_read(store, name, 0, raw->data, (size_t)size, &raw->len, err);
+}
+
+/* Take the newer one of the valid copies.  Two that are the same, as they are but for a crash
+ * between them, are decoded once: a map may have 100,000 entries. */
+static int super_choose(const struct super_raw raw[2], int rc[2],
+                        const struct cartridge_identity *id, struct super *super, bool *whole,
+                        struct error why[2])
+{
+    struct super copy[2];
+    bool same = rc[0] == 0 && rc[1] == 0 && raw[0].len == raw[1].len &&
+                memcmp(raw[0].data, raw[1].data, raw[0].len) == 0;
+    int newest;
+
+    memset(copy, 0, sizeof(copy));
+    for (int i = 0; i < (same ? 1 : 2); i++) {
+        if (rc[i] == 0)
+            rc[i] = super_decode(raw[i].data, raw[i].len, id, &copy[i], &why[i]);
+        if (rc[i])
+            super_free(&copy[i]);
+    }
+    if (same)
+        rc[1] = rc[0];
+    newest = rc[0] ? 1 : same || rc[1] ? 0 : copy[1].generation > copy[0].generation;
+    *whole = same && rc[0] == 0;
+    *super = copy[newest];
+    super_free(&copy[!newest]);
+    return rc[newest];
 }
 
 int super_load(struct store *store, const struct cartridge_identity *id, struct super *super,
                bool *whole, struct error *err)
 {
-    struct super copy[2];
+    struct super_raw raw[2] = {{NULL, 0}, {NULL, 0}};
     struct error why[2] = {ERROR_INIT, ERROR_INIT};
-    int rc[2], newest;
+    int rc[2] = {0, 0}, failed = -1;
 
-    memset(copy, 0, sizeof(copy));
-    for (int i = 0; i < 2; i++) {
-        rc[i] = super_read(store, super_names[i], id, &copy[i], &why[i]);
+    for (int i = 0; i < 2 && failed < 0; i++) {
+        rc[i] = super_read(store, super_names[i], &raw[i], &why[i]);
         /* A copy that can't be read just now may be the newer one: do not guess. */
-        if (rc[i] == -ERR_IO || rc[i] == -ERR_NO_MEMORY || rc[i] == -ERR_PERMISSION) {
-            super_free(&copy[0]);
-            return error_set(err, why[i].code, "%s: %s", super_names[i], why[i].message);
-        }
+        if (rc[i] == -ERR_IO || rc[i] == -ERR_NO_MEMORY || rc[i] == -ERR_PERMISSION)
+            failed = i;
     }
+    if (failed < 0 && super_choose(raw, rc, id, super, whole, why) != 0)
+        for (int i = 0; i < 2; i++)
+            failed = rc[i] == -ERR_NO_MEMORY ? i : failed;
+    free(raw[0].data);
+    free(raw[1].data);
+    if (failed >= 0)
+        return error_set(err, why[failed].code, "%s: %s", super_names[failed], why[failed].message);
     if (rc[0] && rc[1])
         return error_set(err, why[0].code == ERR_NOT_FOUND ? why[1].code : why[0].code,
                          "no valid superblock (%s: %.160s; %s: %.160s); bring one back from a copy "
-                         "of the cartridge",
+                         "of the cartridge, or let 'capstan cartridge rebuild' make one",
                          super_names[0], why[0].message, super_names[1], why[1].message);
-    newest = rc[0] ? 1 : rc[1] ? 0 : copy[1].generation > copy[0].generation;
-    *whole = rc[0] == 0 && rc[1] == 0 && copy[0].generation == copy[1].generation;
-    *super = copy[newest];
     super->published = super->generation;
-    super_free(&copy[!newest]);
     return 0;
 }
 
@@ -399,14 +424,19 @@ size_t super_limbo_expired(const struct cartridge *c, const struct map *map)
  * only leaves an orphan, which the next open removes. */
 static void limbo_drop(struct cartridge *c, const struct segment *dead, size_t n)
 {
+    struct needed needed;
+
+    if (n == 0 || needed_make(&c->super.map, &needed, NULL) != 0)
+        return;
     for (size_t i = 0; i < n; i++) {
         char name[STORE_NAME_MAX + 1];
 
-        if (dead[i].note || map_needs(&c->super.map, dead[i].seq))
+        if (dead[i].note || needed_has(&needed, dead[i].seq))
             continue;
         segment_name(dead[i].seq, name);
         (void)store_delete(c->store, name, NULL);
     }
+    needed_free(&needed);
 }
 
 static int publish(struct cartridge *c, struct error *err)

@@ -30,6 +30,24 @@ void segment_name(uint64_t seq, char out[STORE_NAME_MAX + 1])
     snprintf(out, STORE_NAME_MAX + 1, "seg-%016" PRIx64, seq);
 }
 
+/* Asked of each name in the store: there may be 100,000. */
+bool segment_number(const char *name, uint64_t *seq)
+{
+    *seq = 0;
+    if (strncmp(name, "seg-", 4) != 0)
+        return false;
+    for (int i = 4; i < 20; i++) {
+        unsigned digit = name[i] >= '0' && name[i] <= '9'   ? (unsigned)(name[i] - '0')
+                         : name[i] >= 'a' && name[i] <= 'f' ? (unsigned)(name[i] - 'a') + 10
+                                                            : 16;
+
+        if (digit > 15)
+            return false;
+        *seq = *seq << 4 | digit;
+    }
+    return name[20] == '\0' && *seq > 0 && *seq <= INT64_MAX;
+}
+
 int segment_read(struct cartridge *c, const struct segment *seg, uint64_t offset, void *buf,
                  size_t len, size_t *got, struct error *err)
 {

@@ -380,13 +380,28 @@ static int directory_put(struct store *s, const char *object, const void *data, 
     return directory_sync_names(s, err);
 }
 
-static int directory_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
+/* Call fn for an entry of the directory; sized: with what a look at it tells. */
+static int list_entry(struct directory *d, const struct dirent *entry, bool sized,
+                      store_list_fn *fn, void *ctx)
+{
+    struct stat st;
+
+    if (entry->d_name[0] == '.' || entry->d_type == DT_DIR)
+        return 0;
+    if (!sized && entry->d_type != DT_UNKNOWN)
+        return fn(ctx, entry->d_name, 0);
+    if (fstatat(d->fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(st.st_mode))
+        return 0;
+    return fn(ctx, entry->d_name, sized && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0);
+}
+
+static int list_entries(struct store *s, bool sized, store_list_fn *fn, void *ctx,
+                        struct error *err)
 {
     struct directory *d = directory_of(s);
     int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
-    struct stat st;
     int rc = 0;
 
     if (!dir) {
@@ -395,16 +410,22 @@ static int directory_list(struct store *s, store_list_fn *fn, void *ctx, struct 
             close(fd);
         return rc;
     }
-    while (rc == 0 && (errno = 0, entry = readdir(dir))) {
-        if (entry->d_name[0] == '.' ||
-            fstatat(d->fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(st.st_mode))
-            continue;
-        rc = fn(ctx, entry->d_name, S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0);
-    }
+    while (rc == 0 && (errno = 0, entry = readdir(dir)))
+        rc = list_entry(d, entry, sized, fn, ctx);
     if (rc == 0 && errno != 0)
         rc = error_errno(err, "listing %s", d->path);
     closedir(dir);
     return rc;
+}
+
+static int directory_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
+{
+    return list_entries(s, true, fn, ctx, err);
+}
+
+static int directory_names(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
+{
+    return list_entries(s, false, fn, ctx, err);
 }
 
 static int directory_remove(struct store *s, const char *object, struct error *err)
@@ -516,6 +537,7 @@ static const struct store_ops directory_ops = {
     .sync = directory_sync,
     .sync_names = directory_sync_names,
     .list = directory_list,
+    .names = directory_names,
     .remove = directory_remove,
     .free = directory_free,
     .now = directory_now,

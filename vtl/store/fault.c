@@ -215,6 +215,17 @@ static int fault_list(struct store *s, store_list_fn *fn, void *ctx, struct erro
     return store_list(f->below, fn, ctx, err);
 }
 
+static int fault_names(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
+{
+    struct fault *f = fault_of(s);
+    struct fault_rule r;
+    int rc;
+
+    if (fault_strikes(f, FAULT_LIST, &r, &rc, err))
+        return rc;
+    return store_list_names(f->below, fn, ctx, err);
+}
+
 static int fault_remove(struct store *s, const char *object, struct error *err)
 {
     struct fault *f = fault_of(s);
@@ -276,6 +287,7 @@ static const struct store_ops fault_ops = {
     .sync = fault_sync,
     .sync_names = fault_sync_names,
     .list = fault_list,
+    .names = fault_names,
     .remove = fault_remove,
     .free = fault_free,
     .now = fault_now,

@@ -10,14 +10,21 @@
 
 #include "common/checked.h"
 
+static bool letter_allowed(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+}
+
 /* The alphabet is chosen so that a name is one path component and needs no quoting anywhere. */
 static bool name_allowed(const char *name)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                   "0123456789._-";
-    size_t len = name ? strnlen(name, STORE_NAME_MAX + 1) : 0;
+    size_t len = 0;
 
-    return len > 0 && len <= STORE_NAME_MAX && name[0] != '.' && strspn(name, alphabet) == len;
+    while (name && name[len] && len <= STORE_NAME_MAX)
+        if (!letter_allowed(name[len++]))
+            return false;
+    return len > 0 && len <= STORE_NAME_MAX && name[0] != '.';
 }
 
 static int check_name(const char *name, struct error *err)
@@ -111,6 +118,13 @@ int store_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
     struct list_filter filter = {fn, ctx};
 
     return s->ops->list(s, list_checked, &filter, err);
+}
+
+int store_list_names(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
+{
+    struct list_filter filter = {fn, ctx};
+
+    return (s->ops->names ? s->ops->names : s->ops->list)(s, list_checked, &filter, err);
 }
 
 int store_delete(struct store *s, const char *object, struct error *err)

@@ -37,8 +37,8 @@ struct store;
 /* Called for each object; a non-zero return ends the listing and is returned by store_list(). */
 typedef int store_list_fn(void *ctx, const char *object, uint64_t size);
 
-/* A back end fills one of these; all members but free are required.  Names were checked by the
- * callers below, offsets and lengths were not. */
+/* A back end fills one of these; all members but free and names are required.  Names were checked
+ * by the callers below, offsets and lengths were not. */
 struct store_ops {
     const char *kind; /* "directory", "simdisk", "fault": for messages */
     int (*put)(struct store *s, const char *object, const void *data, size_t len,
@@ -52,6 +52,8 @@ struct store_ops {
     int (*sync)(struct store *s, const char *object, struct error *err);
     int (*sync_names)(struct store *s, struct error *err);
     int (*list)(struct store *s, store_list_fn *fn, void *ctx, struct error *err);
+    /* As list, with sizes of 0; NULL: list is as good. */
+    int (*names)(struct store *s, store_list_fn *fn, void *ctx, struct error *err);
     int (*remove)(struct store *s, const char *object, struct error *err);
     /* NULL: it is not known. */
     int (*free)(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err);
@@ -91,6 +93,10 @@ int store_truncate(struct store *s, const char *object, uint64_t size, struct er
 int store_sync(struct store *s, const char *object, struct error *err);
 int store_sync_names(struct store *s, struct error *err);
 int store_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err);
+
+/* As store_list(), but without looking at the objects: size is 0.  A directory of 100,000 objects
+ * is listed without reading 100,000 inodes. */
+int store_list_names(struct store *s, store_list_fn *fn, void *ctx, struct error *err);
 int store_delete(struct store *s, const char *object, struct error *err);
 
 /* Bytes that can still be stored, and how many there would be in an empty store: of the file system
