@@ -212,6 +212,10 @@ static void test_decompress_bounded(void)
     CHECK_FAILS(codec_decompress(c, CARTRIDGE_ZSTD, packed, n, back, 1000, &err), ERR_CORRUPT, err);
     n += ZSTD_compress(packed + n, room, plain, 500, 1); /* two frames, together the right length */
     CHECK_FAILS(codec_decompress(c, CARTRIDGE_ZSTD, packed, n, back, 1000, &err), ERR_CORRUPT, err);
+    n = ZSTD_compress(packed, room, plain, 1000, 1);
+    CHECK_OK(codec_decompress(c, CARTRIDGE_ZSTD, packed, n, back, 1000, &err), err);
+    n += ZSTD_compress(packed + n, room, plain, 0, 1); /* an empty one behind it */
+    CHECK_FAILS(codec_decompress(c, CARTRIDGE_ZSTD, packed, n, back, 1000, &err), ERR_CORRUPT, err);
     /* The length in the frame lies: streamed, so that it is not told. */
     ZSTD_CCtx_setParameter(z, ZSTD_c_contentSizeFlag, 0);
     n = ZSTD_compress2(z, packed, room, plain, 1000);
