@@ -89,6 +89,34 @@ static void test_motion_runs_elsewhere(void)
     rig_stop();
 }
 
+/* While blocks are compressed, the next is received meanwhile; small ones are no work. */
+static void test_laborious_runs_elsewhere(void)
+{
+    static uint8_t block[65536];
+    struct run r;
+
+    rig.compression = CARTRIDGE_LZ4;
+    start();
+    rig.compression = CARTRIDGE_PLAIN;
+    for (int i = 0; i < 2; i++) {
+        run_set(&r, rig.a, 0x0a, 1);
+        put_be24(r.task.cdb + 2, sizeof(block));
+        r.task.out = block;
+        r.task.out_len = sizeof(block);
+        if (i == 1) {
+            check_runs_elsewhere(&r);
+            continue;
+        }
+        scsi_target_run(rig.target, &r.task); /* nobody knows yet */
+        CU_ASSERT_TRUE(r.over);
+    }
+    run_set(&r, rig.a, 0x0a, 1);
+    scsi_target_run(rig.target, &r.task);
+    CU_ASSERT_TRUE(r.over);
+    CHECK_POSITION(3);
+    rig_stop();
+}
+
 /* While the robot has the unit, a quick command queues as well. */
 static void test_held_unit_queues(void)
 {
@@ -276,6 +304,7 @@ static void test_idle_sync(void)
 static const struct check_test tests[] = {
     {"quick_runs_here", test_quick_runs_here},
     {"motion_runs_elsewhere", test_motion_runs_elsewhere},
+    {"laborious_runs_elsewhere", test_laborious_runs_elsewhere},
     {"held_unit_queues", test_held_unit_queues},
     {"queue_goes_first", test_queue_goes_first},
     {"abort_waits", test_abort_waits},

@@ -139,6 +139,7 @@ int drive_put_block(struct scsi_lu *lu, const struct scsi_nexus *nexus, const ui
     d->counters.bytes_written += len - crc;
     d->counters.stored_written += block.stored;
     d->total_written += len - crc;
+    atomic_store(&lu->laborious, block.compression || block.encryption);
     return 0;
 }
 

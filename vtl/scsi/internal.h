@@ -17,6 +17,7 @@
 #define CAPSTAN_VTL_SCSI_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "common/bytes.h"
 #include "common/checked.h"
@@ -213,6 +214,7 @@ struct scsi_lu {
     struct scsi_task *head, **tail;
     unsigned queued;
     struct scsi_task *running;
+    _Atomic bool laborious; /* WRITE is work now: what came last was compressed or encrypted */
     bool ending; /* done() is being called; the task is the transport's again, so here is */
     struct scsi_task last; /* only who it was: nexus, tag, no_lu */
     uint64_t turns;        /* tasks whose done() has returned */

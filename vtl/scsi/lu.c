@@ -15,7 +15,8 @@
 
 #include "vtl/scsi/internal.h"
 
-#define IDLE_NS 1000000000 /* background work is done after this long without a command */
+#define LABORIOUS_FROM 65536      /* bytes of a WRITE that are worth another thread's turn */
+#define IDLE_NS        1000000000 /* background work is done after this long without a command */
 
 static void finish(struct scsi_task *task, uint8_t status)
 {
@@ -132,6 +133,8 @@ bool lu_run_here(struct scsi_lu *lu, struct scsi_task *task)
 
     if (lu->target->layer) /* it may take its time */
         return false;
+    if (atomic_load(&lu->laborious) && task->out_len >= LABORIOUS_FROM)
+        return false; /* the transport has the next command to receive meanwhile */
     if (!op || !(op->flags & OP_QUICK) || !lu_begin_here(lu, task))
         return false;
     woken = lu->chores != CHORES_NONE; /* the unit's thread: it looks again every second */
