@@ -499,6 +499,33 @@ test_kill() {
     is "the robot knows where it is" "$first" "$(element 'Data Transfer Element 0' | sed 's/.*= *//')"
 }
 
+# The same library as another model: the kernel's drivers find its elements elsewhere.  (busybox has
+# an lsscsi of its own, which says less.)
+test_models() {
+    heading "an HPE MSL with LTO-9 drives"
+    logout
+    target_stop
+    sed -i 's/^model = .*/model = HPE-MSL-G3/; s/^drive_model = .*/drive_model = HPE-ULTRIUM-9/' \
+        $CAPSTAN_ROOT/capstan.conf
+    setting node.session.auth.authmethod None
+    target_start plain || die "the target did not start as another model"
+    ok "login" login
+    have_devices || die "no devices after login"
+    find_devices
+    is "lsscsi names the robot" "mediumx HP MSL G3 Series" \
+        "$(/usr/bin/lsscsi | sed -n 's/^[^ ]* *\(mediumx .* Series\) .*/\1/p' | tr -s ' ')"
+    is "lsscsi names both drives" 2 "$(/usr/bin/lsscsi | tr -s ' ' | grep -c 'tape HPE Ultrium 9-SCSI')"
+    is "ch finds the slots" "0x3e9+8" "$(dmesg | sed -n 's/.*type #2 (st): \(0x[^ ]*\).*/\1/p' | tail -n 1)"
+    is "ch finds the drives" "0x1+2" "$(dmesg | sed -n 's/.*type #4 (dt): \(0x[^ ]*\).*/\1/p' | tail -n 1)"
+    ok "mtx status" mtx status
+    mt offline >/dev/null 2>&1
+    mtx unload 1 0 >/dev/null 2>&1
+    ok "mtx load 3 0" mtx load 3 0
+    wait_for mt rewind
+    ok "an LTO-9 drive takes an LTO-8 cartridge" mt status
+    is "and says so" 0x5e "$(mt status | sed -n 's/.*Density code \(0x[0-9a-f]*\).*/\1/p')"
+}
+
 quiet_kernel() {
     dmesg | grep -iE 'iscsi|st[01]:|ch0' | grep -iE 'timeout|timed out|conn error|reset|unexpected' >/tmp/out
     [ ! -s /tmp/out ]
@@ -510,7 +537,10 @@ for t in ${TESTS:-changer write motion lengths fixed marks tar load partitions t
     "test_$t"
 done
 quiet_kernel
-[ -n "${TESTS:-}" ] || test_kill
+[ -n "${TESTS:-}" ] || {
+    test_kill
+    [ -z "${MODELS:-}" ] || test_models
+}
 logout
 target_stop
 echo "# $checks checks, $bad not ok"

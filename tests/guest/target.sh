@@ -3,6 +3,7 @@
 # shellcheck shell=dash
 export CAPSTAN_ROOT=/tmp/library
 PORTAL=127.0.0.1:3260
+export MODELS=yes # the daemon starts anew as another model
 
 if ! capstan init --cartridges 8 --prefix GUEST >/tmp/target.log 2>&1; then
     cat /tmp/target.log
