@@ -341,6 +341,9 @@ void model_load_unload(struct model *m, const struct model_request *r, struct mo
 {
     bool loads = r->cdb[4] & 0x01, end = r->cdb[4] & 0x04, hold = r->cdb[4] & 0x08;
 
+    a->unknown = loads && (r->cdb[1] & 0x01); /* IMMED: it takes what time it takes */
+    if (a->unknown)
+        return;
     if (loads && end)
         model_bad_cdb(a);
     else if (loads)

@@ -148,6 +148,17 @@ static void test_end_of_data_behind_early_warning(void)
     oracle_stop();
 }
 
+/* SSC-5, device configuration page: with REW=0 early warning, programmable or not, is told to those
+ * who write; reading and spacing through it is as elsewhere. */
+static void test_reading_is_not_warned(void)
+{
+    oracle_start();
+    NAMED("within early warning", "read 512", "reverse 512", "space 1", "space -1", "verify 512");
+    NAMED("before programmable warning", "write 60000", "space -1", "space 1", "position long");
+    NAMED("behind programmable warning", "space -1", "verify fixed 3", "space 1", "write 512");
+    oracle_stop();
+}
+
 /* SSC-5, READ(16), WRITE(16): an empty transfer does not move the tape, wherever it would be. */
 static void test_empty_transfer_stays(void)
 {
@@ -178,6 +189,7 @@ static void test_read_position_reserved_form(void)
 static const struct check_test tests[] = {
     {"read_position_reserved_form", test_read_position_reserved_form},
     {"end_of_data_behind_early_warning", test_end_of_data_behind_early_warning},
+    {"reading_is_not_warned", test_reading_is_not_warned},
     {"empty_transfer_stays", test_empty_transfer_stays},
     {"sequential_filemarks_have_no_residual", test_sequential_filemarks_have_no_residual},
     {"one_step", test_one},

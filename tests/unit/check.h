@@ -4,7 +4,7 @@
  *
  * A program ends with CHECK_MAIN("suite", tests), where tests is an array of struct check_test.
  * It exits 0 if all passed, 1 if any failed (CUnit prints which assertion), 77 to skip.
- * Names given on the command line select tests.
+ * Names given on the command line select tests; a name that there is not is an error.
  */
 #ifndef CAPSTAN_TESTS_UNIT_CHECK_H
 #define CAPSTAN_TESTS_UNIT_CHECK_H
@@ -43,12 +43,27 @@ struct check_test {
         CU_ASSERT_NOT_EQUAL((err).message[0], '\0');                                               \
     } while (0)
 
+/* Whether there is a test of this name; says so if not. */
+static inline bool check_name(const struct check_test *tests, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(tests[i].name, name) == 0)
+            return true;
+    }
+    fprintf(stderr, "there is no test \"%s\"\n", name);
+    return false;
+}
+
 static inline int check_main(const char *suite_name, const struct check_test *tests, size_t count,
                              int argc, char **argv)
 {
     unsigned failures, run;
     CU_pSuite suite;
 
+    for (int a = 1; a < argc; a++) {
+        if (!check_name(tests, count, argv[a]))
+            return 99;
+    }
     if (CU_initialize_registry() != CUE_SUCCESS)
         return 99;
     suite = CU_add_suite(suite_name, NULL, NULL);

@@ -224,14 +224,14 @@ static void move(uint16_t from, uint16_t to)
         rig_cdb(rig.a, DRIVE, READY, NULL, 0, 0);
 }
 
-/* The cartridge of one kind in the drive: what it may do with it. */
-static void check_load(const struct kind *k, char how)
+/* The cartridge of one kind in the drive: what it may do with it; older: than what it takes. */
+static void check_load(const struct kind *k, char how, bool older)
 {
     static uint8_t block[1024];
 
     rig_cdb(rig.a, DRIVE, READY, NULL, 0, 0);
     if (how == '-') {
-        CHECK_SENSE(KEY_NOT_READY, ASC_INCOMPATIBLE_MEDIUM);
+        CHECK_SENSE(KEY_MEDIUM_ERROR, older ? ASC_INCOMPATIBLE_FORMAT : ASC_UNKNOWN_FORMAT);
         return;
     }
     CU_ASSERT_EQUAL(answer.status, SCSI_GOOD);
@@ -264,7 +264,7 @@ static void check_media(const char *takes_all)
         snprintf(barcode, sizeof(barcode), "KIND%02u%s", i, kinds[i].barcode);
         rig_cartridge(barcode, (uint16_t)SLOT(2 + i), kinds[i].density, false, SMALL);
         move((uint16_t)SLOT(2 + i), DRIVE_AT(0));
-        check_load(&kinds[i], takes_all[i]);
+        check_load(&kinds[i], takes_all[i], strspn(takes_all + i, "-") < strlen(takes_all + i));
         move(DRIVE_AT(0), (uint16_t)SLOT(2 + i));
     }
 }
