@@ -9,7 +9,8 @@
  * all but one sector, only one, tears each one, or keeps a few subsets by chance, with and without
  * the names that were not synced.  After each the oracle of life.h is asked.
  *
- *   exhaustive [LENGTH]        4 if not said (EXHAUSTIVE_LENGTH in the environment stands for it)
+ *   exhaustive [LENGTH]        4 if not said (3 in a build with sanitizers;
+ *                              EXHAUSTIVE_LENGTH in the environment stands for it)
  *   exhaustive --replay OPS    one sequence alone, by its letters
  */
 #include <stdio.h>
@@ -21,6 +22,12 @@
 #include "tests/crash/script.h"
 #include "vtl/store/simdisk.h"
 
+/* A sanitizer makes it ten times slower, and has its own reason to run. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LENGTH_DEFAULT 3
+#else
+#define LENGTH_DEFAULT 4
+#endif
 #define LENGTH_MAX 8
 #define SUBSETS    3 /* by chance, at each point */
 
@@ -298,7 +305,7 @@ int main(int argc, char **argv)
 {
     static struct run r;
     const char *text = argc > 1 ? argv[1] : getenv("EXHAUSTIVE_LENGTH");
-    size_t length = text ? strtoul(text, NULL, 10) : 4;
+    size_t length = text ? strtoul(text, NULL, 10) : LENGTH_DEFAULT;
     bool good;
 
     r.life = calloc(1, sizeof(*r.life));
