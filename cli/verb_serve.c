@@ -81,7 +81,15 @@ static int daemon_up(struct daemon *d, struct error *err)
     if (!rc && d->config->test_disk)
         rc = scsi_target_add_disk(d->control.target, d->config->test_disk, err);
     if (!rc)
+        rc = faults_create((uint64_t)d->control.since_ns, &d->control.faults, err);
+    if (!rc) {
+        faults_attach(d->control.faults, d->control.library, d->control.target);
+        options.connection = faults_connection;
+        options.connection_ctx = d->control.faults;
         rc = iscsid_create(d->control.target, &options, &d->control.iscsid, err);
+    }
+    for (unsigned i = 0; !rc && i < d->config->portals.count; i++)
+        faults_portal(d->control.faults, iscsid_portal(d->control.iscsid, i));
     if (!rc)
         rc = control_server_start(&d->control, &d->server, err);
     if (!rc)

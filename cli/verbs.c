@@ -71,6 +71,13 @@ static const struct cli_verb verbs[] = {
     VERB("library show", "", 0, 0, true, library_show, "show what the library is made of", NULL),
     VERB("library inventory", "", 0, 0, true, library_inventory,
          "look whether every cartridge is where it should be", NULL),
+    VERB("fault set", "NAME", 1, 1, true, fault_set, "disturb the running library on purpose",
+         "'capstan fault list --vocabulary' tells the names and their options.  Faults are gone "
+         "when\n"
+         "the daemon ends."),
+    VERB("fault clear", "[FAULT]", 0, 1, true, fault_clear, "heal it",
+         "FAULT is the number of a fault, or a name; without it, all are cleared."),
+    VERB("fault list", "", 0, 0, true, fault_list, "list faults", NULL),
     VERB("move", "FROM TO", 2, 2, true, move, "carry a cartridge from one place to another",
          place_detail),
     VERB("load", "CARTRIDGE [DRIVE]", 1, 2, true, load, "carry a cartridge into a drive",

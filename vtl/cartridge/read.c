@@ -110,8 +110,10 @@ static int load_ahead(struct cartridge *c, const struct object *o, uint64_t lba,
         return damaged(c, lba, "its segment ends before it", err);
     if (!header_holds(o, raw, &in->header))
         return damaged(c, lba, "its header is damaged", err);
-    if (!check_payload(&in->header, raw + RECORD_HEADER_SIZE))
+    if (!check_payload(&in->header, raw + RECORD_HEADER_SIZE)) {
+        c->ahead.seq = 0; /* whoever asks again wants it read again */
         return damaged(c, lba, "its data is damaged", err);
+    }
     in->stored = raw + RECORD_HEADER_SIZE;
     return 0;
 }

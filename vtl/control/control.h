@@ -29,6 +29,7 @@
 
 #include "common/error.h"
 #include "vtl/control/config.h"
+#include "vtl/fault/faults.h"
 #include "vtl/iscsi/iscsid.h"
 #include "vtl/library/library.h"
 #include "vtl/scsi/scsi.h"
@@ -44,6 +45,7 @@ struct control {
     struct library *library;
     struct scsi_target *target; /* NULL: the library is stopped */
     struct iscsid *iscsid;      /* NULL: the same */
+    struct faults *faults;      /* NULL: the same */
     int64_t since_ns;           /* when the daemon started */
     void (*stop)(void *ctx);    /* asks the daemon to end; any thread */
     void *stop_ctx;

@@ -6,7 +6,7 @@
 
 #include "common/checked.h"
 
-#define ARGUMENTS_MAX 6
+#define ARGUMENTS_MAX 8
 
 enum argument_kind { ARGUMENT_TEXT, ARGUMENT_INTEGER, ARGUMENT_BOOL };
 
@@ -64,6 +64,18 @@ static const struct operation {
      operation_protect,
      {{"cartridge", ARGUMENT_TEXT, true}, {"on", ARGUMENT_BOOL, true}}},
     {"cartridge.delete", operation_cartridge_delete, {{"barcode", ARGUMENT_TEXT, true}}},
+    {"fault.set",
+     operation_fault_set,
+     {{"name", ARGUMENT_TEXT, true},
+      {"cartridge", ARGUMENT_TEXT, false},
+      {"drive", ARGUMENT_INTEGER, false},
+      {"block", ARGUMENT_INTEGER, false},
+      {"rate", ARGUMENT_INTEGER, false},
+      {"count", ARGUMENT_INTEGER, false},
+      {"delay", ARGUMENT_INTEGER, false}}},
+    {"fault.clear", operation_fault_clear, {{"fault", ARGUMENT_TEXT, false}}},
+    {"fault.list", operation_fault_list, {{0}}},
+    {"fault.vocabulary", operation_fault_vocabulary, {{0}}},
     {"stop", operation_stop, {{0}}},
 };
 

@@ -38,6 +38,10 @@ struct iscsid_options {
     struct iscsid_chap discovery_chap; /* for discovery sessions */
     uint32_t max_sessions;             /* 0: 1024 */
     uint32_t nop_interval_s;           /* NOP-In when a session is idle so long; 0: 30 */
+    /* A layer over the sockets: what to use instead of one that was accepted, mostly itself; the
+     * layer owns that one then.  NULL: none. */
+    int (*connection)(void *ctx, int fd);
+    void *connection_ctx;
 };
 
 struct iscsid;

@@ -153,6 +153,8 @@ static void take_connection(struct iscsid *s, int fd)
     struct conn *c;
 
     tune_socket(fd);
+    if (s->options.connection)
+        fd = s->options.connection(s->options.connection_ctx, fd);
     server_reap(s);
     if (conn_create(s, fd, &c, &err) || conn_start(c, &err))
         log_warning("a connection was dropped: %s", err.message);
