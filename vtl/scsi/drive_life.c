@@ -13,62 +13,51 @@
 enum { BYTES_PER_SECOND = 360000000, BYTES_PER_METRE = 60096154 };
 
 /* What is kept: a version, and the numbers. */
-enum { VERSION = 1, NUMBERS = 5, RECORD = 1 + NUMBERS * 8 };
-
-static uint64_t seconds_now(const struct drive_life *life)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return life->seconds + (uint64_t)(now.tv_sec - life->started.tv_sec);
-}
+enum { VERSION = 1, NUMBERS = 3, RECORD = 1 + NUMBERS * 8 };
 
 static uint64_t bytes_now(const struct drive *d)
 {
     return d->life.bytes + d->total_written + d->total_read;
 }
 
+/* A library may have 255 drives: who has done nothing has nothing to keep. */
 void life_save(struct scsi_lu *lu)
 {
-    const struct drive_life *life = &lu->drive->life;
-    const uint64_t numbers[NUMBERS] = {life->loads, life->cleanings, life->power_cycles,
-                                       seconds_now(life), bytes_now(lu->drive)};
+    struct drive_life *life = &lu->drive->life;
+    const uint64_t numbers[NUMBERS] = {life->loads, life->cleanings, bytes_now(lu->drive)};
     uint8_t record[RECORD] = {VERSION};
     struct error err = ERROR_INIT;
 
+    if (life->loads == life->kept_loads && bytes_now(lu->drive) == life->kept_bytes)
+        return;
     for (size_t i = 0; i < NUMBERS; i++)
         put_be64(record + 1 + i * 8, numbers[i]);
     if (lu_value_set(lu, "life", record, sizeof(record), &err) != 0)
         log_warning("Drive %u: its statistics can't be kept: %s", lu->drive->number, err.message);
+    life->kept_loads = life->loads;
+    life->kept_bytes = bytes_now(lu->drive);
 }
 
 void life_start(struct scsi_lu *lu)
 {
     struct drive_life *life = &lu->drive->life;
-    uint64_t *const numbers[NUMBERS] = {&life->loads, &life->cleanings, &life->power_cycles,
-                                        &life->seconds, &life->bytes};
+    uint64_t *const numbers[NUMBERS] = {&life->loads, &life->cleanings, &life->bytes};
     uint8_t record[RECORD];
     size_t len = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &life->started);
     if (lu_value_get(lu, "life", record, sizeof(record), &len, NULL) == 0 && len == RECORD &&
         record[0] == VERSION) {
         for (size_t i = 0; i < NUMBERS; i++)
             *numbers[i] = get_be64(record + 1 + i * 8);
     }
-    life->power_cycles++;
-    life_save(lu);
+    life->kept_loads = life->loads;
+    life->kept_bytes = life->bytes;
 }
 
 void life_loaded(struct scsi_lu *lu)
 {
     lu->drive->life.loads++;
     life_save(lu);
-}
-
-uint64_t life_hours(const struct scsi_lu *lu)
-{
-    return seconds_now(&lu->drive->life) / 3600;
 }
 
 uint64_t life_motion_hours(const struct scsi_lu *lu)

@@ -7,7 +7,6 @@
 #define CAPSTAN_VTL_SCSI_DRIVE_LIFE_H
 
 #include <stdint.h>
-#include <time.h>
 
 #include "vtl/scsi/sense.h"
 
@@ -28,10 +27,9 @@ struct life_error {
 };
 
 struct drive_life {
-    uint64_t loads, cleanings, power_cycles;
-    uint64_t seconds;                      /* powered on, before this start */
+    uint64_t loads, cleanings;
     uint64_t bytes;                        /* moved over the head, before this start */
-    struct timespec started;               /* CLOCK_MONOTONIC */
+    uint64_t kept_loads, kept_bytes;       /* as they were last kept */
     struct life_error errors[LIFE_ERRORS]; /* since this start */
     unsigned error_count;
 };
@@ -44,7 +42,6 @@ void life_loaded(struct scsi_lu *lu);
 /* A command ends with this sense data: note it if it is a hard error. */
 void life_failed(struct scsi_lu *lu, const struct scsi_task *task, const struct sense *s);
 
-uint64_t life_hours(const struct scsi_lu *lu);        /* powered on */
 uint64_t life_motion_hours(const struct scsi_lu *lu); /* the tape moved */
 uint64_t life_metres(const struct scsi_lu *lu);       /* of tape that passed the head */
 

@@ -16,7 +16,7 @@ void log_device_statistics(struct log_reply *l)
 
     log_number(l, 0x00, d->life.loads, 4);
     log_number(l, 0x01, d->life.cleanings, 4);
-    log_number(l, 0x02, life_hours(l->lu), 4);
+    log_number(l, 0x02, power_hours(l->lu->target), 4);
     log_number(l, 0x03, motion, 4);
     log_number(l, 0x04, life_metres(l->lu), 4);
     log_number(l, 0x05, 0, 4); /* motion hours when an incompatible medium was last loaded */
@@ -26,7 +26,7 @@ void log_device_statistics(struct log_reply *l)
     log_number(l, 0x09, motion, 4); /* motion hours since the last cleanings: never */
     log_number(l, 0x0a, motion, 4);
     log_number(l, 0x0b, 0, 4); /* hours when an operator last forced an eject */
-    log_number(l, 0x0c, d->life.power_cycles, 4);
+    log_number(l, 0x0c, l->lu->target->power_cycles, 4);
     log_counter(l, 0x0d, n->loads, 8); /* since the last reset, as the next two */
     log_counter(l, 0x0e, n->write_errors, 8);
     log_counter(l, 0x0f, n->read_errors, 8);

@@ -18,6 +18,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "common/bytes.h"
 #include "common/checked.h"
@@ -230,6 +231,8 @@ struct scsi_target {
     struct scsi_models models;        /* every entry is set */
     struct personality_set *defaults; /* owned: where those come from that its creator left open */
     uint64_t port_naa;
+    uint64_t power_cycles, power_seconds;   /* with this start; before it (power.c) */
+    struct timespec power_started;          /* CLOCK_MONOTONIC */
     enum cartridge_compression compression; /* of the drives; constant once there are nexuses */
     struct scsi_lu *lus;       /* TARGET_LUNS of them; what is not used costs no memory */
     _Atomic unsigned lu_count; /* LUNs below it may be present */
@@ -276,6 +279,12 @@ struct scsi_lu *target_lu(struct scsi_target *target, const uint8_t lun[8]);
 
 /* Drive n, or NULL. */
 struct scsi_lu *target_drive(struct scsi_target *target, unsigned drive);
+
+/* ---- power.c: while the target is made and destroyed, else read only ------------------------- */
+
+void power_start(struct scsi_target *target);
+void power_save(struct scsi_target *target);
+uint64_t power_hours(const struct scsi_target *target);
 
 /* ---- dispatch.c ------------------------------------------------------------------------------ */
 

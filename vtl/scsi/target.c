@@ -142,6 +142,7 @@ int scsi_target_create(struct library *lib, const struct scsi_models *models,
     target->port_naa = naa_of("port", library_geometry(lib)->serial);
     pthread_mutex_init(&target->topology, NULL);
     pthread_mutex_init(&target->lock, NULL);
+    power_start(target);
     rc = target_models(target, models, err);
     for (unsigned i = 0; rc == 0 && i < count; i++) {
         if (i > 0 && library_drive_removed(lib, i - 1))
@@ -193,6 +194,7 @@ void scsi_target_destroy(struct scsi_target *target)
     }
     for (unsigned i = 0; i < TARGET_LUNS; i++)
         lu_free(&target->lus[i]);
+    power_save(target);
     pthread_mutex_destroy(&target->lock);
     pthread_mutex_destroy(&target->topology);
     personality_set_free(target->defaults);
