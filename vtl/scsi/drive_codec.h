@@ -8,10 +8,10 @@
  *
  * The work is done on the thread that runs the command, before its status: so a block that can't be
  * taken is refused and nothing of it is recorded, and GOOD stays "in the buffer" (drive.h).  It
- * overlaps with receiving what the initiator sends meanwhile, as soon as two commands are under way:
- * while blocks are work (lu->laborious) a WRITE is not run on the transport's thread.  With one
- * command at a time only a copy of each block would let them overlap, and errors that the host must
- * see at the command (protection, key, end of medium) would come deferred.
+ * overlaps with receiving what the initiator sends meanwhile, as soon as two commands are under
+ * way: while blocks are work (lu->laborious) a WRITE is not run on the transport's thread.  With
+ * one command at a time only a copy of each block would let them overlap, and errors that the host
+ * must see at the command (protection, key, end of medium) would come deferred.
  *
  * What is refused here is an enum block_refusal, beside the errors of the cartridge; drive_error()
  * makes sense data of both.  After a refusal of 74h the position is before the block; after one of
