@@ -8,6 +8,7 @@
 #include "common/bytes.h"
 #include "common/log.h"
 #include "tests/unit/check.h"
+#include "vtl/store/fault.h"
 
 struct rig rig;
 struct answer answer;
@@ -127,132 +128,12 @@ bool rig_bits_are(bool filemark, bool eom, bool ili)
 
 _Atomic int rig_store_fault;
 
-struct fault_store {
-    struct store store;
-    struct store *below;
-};
-
-static struct store *below(struct store *s)
-{
-    return ((struct fault_store *)(void *)s)->below;
-}
-
-static int fault(struct error *err)
-{
-    return rig_store_fault ? error_set(err, (enum error_code)rig_store_fault, "planted fault") : 0;
-}
-
-static int fault_put(struct store *s, const char *object, const void *data, size_t len,
-                     struct error *err)
-{
-    int rc = fault(err);
-
-    return rc ? rc : store_put(below(s), object, data, len, err);
-}
-
-static int fault_append(struct store *s, const char *object, uint64_t offset,
-                        const struct iovec *iov, int iov_count, struct error *err)
-{
-    int rc = fault(err);
-
-    return rc ? rc : store_append(below(s), object, offset, iov, iov_count, err);
-}
-
-static int fault_sync(struct store *s, const char *object, struct error *err)
-{
-    int rc = fault(err);
-
-    return rc ? rc : store_sync(below(s), object, err);
-}
-
-static int fault_read(struct store *s, const char *object, uint64_t offset, void *buf, size_t len,
-                      size_t *got, struct error *err)
-{
-    return store_read(below(s), object, offset, buf, len, got, err);
-}
-
-static int fault_size(struct store *s, const char *object, uint64_t *size, struct error *err)
-{
-    return store_size(below(s), object, size, err);
-}
-
-static int fault_truncate(struct store *s, const char *object, uint64_t size, struct error *err)
-{
-    return store_truncate(below(s), object, size, err);
-}
-
-static int fault_sync_names(struct store *s, struct error *err)
-{
-    return store_sync_names(below(s), err);
-}
-
-static int fault_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
-{
-    return store_list(below(s), fn, ctx, err);
-}
-
-static int fault_remove(struct store *s, const char *object, struct error *err)
-{
-    return store_delete(below(s), object, err);
-}
-
-static int64_t fault_now(struct store *s)
-{
-    return store_now(below(s));
-}
-
-static int fault_random(struct store *s, void *buf, size_t len, struct error *err)
-{
-    return store_random(below(s), buf, len, err);
-}
-
-static int fault_lock(struct store *s, struct error *err)
-{
-    return store_lock(below(s), err);
-}
-
-static void fault_unlock(struct store *s)
-{
-    store_unlock(below(s));
-}
-
-static void fault_close(struct store *s)
-{
-    store_close(below(s));
-    free(s);
-}
-
-static const struct store_ops fault_ops = {
-    .kind = "fault",
-    .put = fault_put,
-    .append = fault_append,
-    .read = fault_read,
-    .size = fault_size,
-    .truncate = fault_truncate,
-    .sync = fault_sync,
-    .sync_names = fault_sync_names,
-    .list = fault_list,
-    .remove = fault_remove,
-    .now = fault_now,
-    .random = fault_random,
-    .lock = fault_lock,
-    .unlock = fault_unlock,
-    .close = fault_close,
-};
-
 static int fault_layer(void *ctx, const char *barcode, struct store *store, struct store **out,
                        struct error *err)
 {
-    struct fault_store *f = calloc(1, sizeof(*f));
-
     (void)ctx;
     (void)barcode;
-    (void)err;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    f->store.ops = &fault_ops;
-    f->below = store;
-    *out = &f->store;
-    return 0;
+    return fault_open_switched(store, &rig_store_fault, out, err);
 }
 
 /* ---- the library ----------------------------------------------------------------------------- */

@@ -394,6 +394,28 @@ static void *switch_faults(void *arg)
     return NULL;
 }
 
+/* A switch for who does not hold the store: writing fails with its code, reading does not. */
+static void test_fault_code(void)
+{
+    static _Atomic int code;
+    struct store *s = NULL;
+    char buf[8];
+    size_t got;
+
+    CHECK_OK(fault_open_switched(simdisk(1), &code, &s, &err), err);
+    CHECK_OK(append(s, "o", 0, "abcd"), err);
+    code = ERR_NO_SPACE;
+    CHECK_FAILS(append(s, "o", 4, "efgh"), ERR_NO_SPACE, err);
+    CHECK_FAILS(store_sync(s, "o", &err), ERR_NO_SPACE, err);
+    CHECK_FAILS(store_put(s, "p", "x", 1, &err), ERR_NO_SPACE, err);
+    CHECK_OK(store_read(s, "o", 0, buf, sizeof(buf), &got, &err), err);
+    CU_ASSERT_EQUAL(got, 4);
+    code = 0;
+    CHECK_OK(append(s, "o", 4, "efgh"), err);
+    CHECK_OK(store_sync(s, "o", &err), err);
+    store_close(s);
+}
+
 static void test_fault_switched_meanwhile(void)
 {
     struct fault_rule rate = {.ops = FAULT_SIZE, .kind = FAULT_ERROR, .per_million = 250000};
@@ -450,6 +472,7 @@ static const struct check_test tests[] = {
     {"simdisk_replays", test_simdisk_replays},
     {"free", test_free},
     {"fault_kinds", test_fault_kinds},
+    {"fault_code", test_fault_code},
     {"fault_switched_meanwhile", test_fault_switched_meanwhile},
 };
 

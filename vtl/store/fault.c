@@ -18,8 +18,9 @@ struct active_rule {
 
 struct fault {
     struct store store;
-    struct store *below;   /* owned */
-    pthread_mutex_t mutex; /* protects all that follows; a leaf */
+    struct store *below;     /* owned */
+    const _Atomic int *code; /* of fault_open_switched(); NULL: none */
+    pthread_mutex_t mutex;   /* protects all that follows; a leaf */
     struct active_rule rules[RULES_MAX];
     size_t count;
     uint64_t rng, calls, hits;
@@ -74,7 +75,13 @@ static void fault_wait(int64_t ns)
 static bool fault_strikes(struct fault *f, enum fault_op op, struct fault_rule *r, int *rc,
                           struct error *err)
 {
+    int code = f->code ? *f->code : 0;
+
     *r = (struct fault_rule){.kind = FAULT_DELAY};
+    if (code && (op & (FAULT_PUT | FAULT_APPEND | FAULT_SYNC))) {
+        *rc = error_set(err, (enum error_code)code, "fault layer: switched on");
+        return true;
+    }
     if (!fault_pick(f, op, r))
         return false;
     switch (r->kind) {
@@ -309,6 +316,16 @@ int fault_open(struct store *below, uint64_t seed, struct store **out, struct er
     pthread_mutex_init(&f->mutex, NULL);
     *out = &f->store;
     return 0;
+}
+
+int fault_open_switched(struct store *below, const _Atomic int *code, struct store **out,
+                        struct error *err)
+{
+    int rc = fault_open(below, 0, out, err);
+
+    if (rc == 0)
+        fault_of(*out)->code = code;
+    return rc;
 }
 
 int fault_add(struct store *s, const struct fault_rule *rule, struct error *err)

@@ -47,6 +47,12 @@ struct fault_rule {
 /* A layer over below; store_close() of *out closes below too.  seed: of the chances. */
 int fault_open(struct store *below, uint64_t seed, struct store **out, struct error *err);
 
+/* A layer for those who do not hold the stores that fail: as long as *code is not 0, every PUT,
+ * APPEND and SYNC fails with it (an enum error_code).  code must outlive the layer.  Rules may be
+ * added too. */
+int fault_open_switched(struct store *below, const _Atomic int *code, struct store **out,
+                        struct error *err);
+
 /* ERR_RANGE: 16 rules are in force already. */
 int fault_add(struct store *s, const struct fault_rule *rule, struct error *err);
 void fault_clear(struct store *s);
