@@ -218,20 +218,63 @@ static void test_cartridge_in_use(void)
     rig_stop();
 }
 
-static void test_damaged_cartridge(void)
+static void damage(const char *barcode)
 {
     char command[256];
 
-    rig_start();
-    snprintf(command, sizeof(command),
-             "cd %s/cartridges/RIG001L8 && for f in *; do echo x > $f; done", rig.root);
+    snprintf(command, sizeof(command), "cd %s/cartridges/%s && for f in *; do echo x > $f; done",
+             rig.root, barcode);
     CU_ASSERT_EQUAL(system(command), 0);
+}
+
+static void test_damaged_cartridge(void)
+{
+    rig_start();
+    damage("RIG001L8");
     CHECK_OK(scsi_target_move(rig.target, SLOT(1), DRIVE_AT(0), &err), err);
     rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
     CU_ASSERT_EQUAL(answer.status, SCSI_CHECK_CONDITION);
     CU_ASSERT_EQUAL(answer.sense[2] & 0x0f, KEY_MEDIUM_ERROR);
     CU_ASSERT(answer.sense[12] == 0x30 || answer.sense[12] == 0x53);
     CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(1), &err), err);
+    rig_stop();
+}
+
+/* Damage to a WORM cartridge is told as such, with its TapeAlert flag. */
+static void test_damaged_worm(void)
+{
+    rig_start();
+    rig_cartridge("WRM001LY", SLOT(2), 0x5e, true, 0);
+    damage("WRM001LY");
+    CHECK_OK(scsi_target_move(rig.target, SLOT(2), DRIVE_AT(0), &err), err);
+    rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WORM_INTEGRITY);
+    rig_cdb(rig.a, DRIVE, "4d 00 6e 00 00 00 00 01 44 00", NULL, 0, 324);
+    CU_ASSERT_EQUAL(answer.in[4 + 5 * 59 - 1], 1);
+    rig_stop();
+}
+
+/* In descriptor format the first object lost has 64 bits, and may be object 0. */
+static void test_deferred_descriptor(void)
+{
+    uint8_t list[4 + 12] = {0, 0, 0x10, 0, 0x0a, 0x0a, 0x04, 0, 0, 0x40, 0, 0, 0xff, 0xff};
+    const uint8_t *d;
+
+    rig_start();
+    rig_load(1);
+    CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "15 10 00 00 10 00", list, 16, 0), SCSI_GOOD);
+    CU_ASSERT_EQUAL(write_block(1000, 1), SCSI_GOOD);
+    CU_ASSERT_EQUAL(write_block(1000, 2), SCSI_GOOD);
+    rig_store_fault = ERR_IO;
+    rig_cdb(rig.a, DRIVE, REWIND, NULL, 0, 0);
+    CU_ASSERT_EQUAL(answer.status, SCSI_CHECK_CONDITION);
+    CU_ASSERT_EQUAL(answer.sense[0] & 0x7f, 0x73);
+    CU_ASSERT_EQUAL(answer.sense[1], KEY_MEDIUM_ERROR);
+    d = answer.sense + 8;
+    CU_ASSERT(d[0] == 0x00 && d[2] == 0x80 && get_be64(d + 4) == 2); /* INFORMATION: how many */
+    d += 12;
+    CU_ASSERT(d[0] == 0x01 && d[1] == 0x0a && get_be64(d + 4) == 0); /* the first of them */
+    rig_store_fault = 0;
     rig_stop();
 }
 
@@ -655,6 +698,8 @@ static const struct check_test tests[] = {
     {"load_immediately", test_load_immediately},
     {"cartridge_in_use", test_cartridge_in_use},
     {"damaged_cartridge", test_damaged_cartridge},
+    {"damaged_worm", test_damaged_worm},
+    {"deferred_descriptor", test_deferred_descriptor},
     {"write_protect", test_write_protect},
     {"worm", test_worm},
     {"block_limits_and_mode", test_block_limits_and_mode},

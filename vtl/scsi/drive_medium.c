@@ -31,6 +31,7 @@ enum sense_key drive_not_ready_key(const struct drive *d)
     case ASC_INCOMPATIBLE_MEDIUM:
     case ASC_UNKNOWN_FORMAT:
     case ASC_INCOMPATIBLE_FORMAT:
+    case ASC_WORM_INTEGRITY:
     case ASC_LOAD_FAILED:
         return KEY_MEDIUM_ERROR;
     default:
@@ -65,6 +66,7 @@ static void drive_close(struct drive *d)
 static bool drive_open(struct scsi_lu *lu)
 {
     struct drive *d = lu->drive;
+    struct library_media media;
     struct error err = ERROR_INIT;
     int rc = library_cartridge_store(lu->target->library, d->barcode, &d->store, &err);
 
@@ -76,6 +78,9 @@ static bool drive_open(struct scsi_lu *lu)
     drive_close(d);
     if (rc == -ERR_BUSY)
         return load_refused(lu, ASC_BECOMING_READY, 0, err.message);
+    library_barcode_media(d->barcode, &media);
+    if (media.worm && (rc == -ERR_FORMAT || rc == -ERR_CORRUPT)) /* somebody was at it */
+        return load_refused(lu, ASC_WORM_INTEGRITY, ALERT_WORM_INTEGRITY, err.message);
     return load_refused(lu, rc == -ERR_FORMAT ? ASC_INCOMPATIBLE_MEDIUM : ASC_LOAD_FAILED, 4,
                         err.message);
 }

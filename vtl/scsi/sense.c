@@ -62,7 +62,7 @@ static size_t encode_descriptors(const struct sense *s, uint8_t *buf)
         put_be64(buf + len + 4, (uint64_t)s->information);
         len += 12;
     }
-    if (s->command_specific) {
+    if (s->command_specific || s->deferred) { /* the first object lost may be object 0 */
         buf[len] = 0x01;
         buf[len + 1] = 0x0a;
         put_be64(buf + len + 4, s->command_specific);
