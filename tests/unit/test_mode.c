@@ -67,9 +67,9 @@ static void reset(unsigned lun)
 /* Pages and subpages that hosts look for are there, in rising order, and each also alone. */
 static void test_all_pages(void)
 {
-    static const uint16_t wanted[] = {0x0100, 0x0200, 0x0a00, 0x0a01, 0x0f00,
-                                      0x1000, 0x1001, 0x1100, 0x1800, 0x1900,
-                                      0x1a00, 0x1c00, 0x1d00, 0x2f00, 0x3000};
+    static const uint16_t wanted[] = {0x0100, 0x0200, 0x0a00, 0x0a01, 0x0f00, 0x1000,
+                                      0x1001, 0x1100, 0x1800, 0x1900, 0x1a00, 0x1c00,
+                                      0x1d00, 0x2400, 0x2500, 0x2f00, 0x3000};
     uint16_t seen[64], last = 0;
     size_t count = 0, found = 0;
 

@@ -178,6 +178,13 @@ static void log_port_errors(struct log_reply *l)
     log_counter(l, 0x10, 0, 4);
 }
 
+/* 2Dh: current service information (ADC-4): a parameter for each thing that a technician should
+ * know now, and this drive never needs one. */
+static void log_service(struct log_reply *r)
+{
+    (void)r;
+}
+
 const struct log_page drive_log_pages[DRIVE_LOG_PAGES] = {
     {.code = 0x02, .build = log_write_errors},
     {.code = 0x03, .build = log_read_errors},
@@ -192,6 +199,7 @@ const struct log_page drive_log_pages[DRIVE_LOG_PAGES] = {
     {.code = 0x17, .build = log_volume_statistics, .fixed = true},
     {.code = 0x1a, .build = log_power, .fixed = true},
     {.code = 0x1b, .build = log_compression},
+    {.code = 0x2d, .build = log_service, .fixed = true},
     {.code = 0x2e, .build = log_tape_alert, .fixed = true, .reset = log_tape_alert_reset},
     {.code = 0x30, .build = log_usage, .fixed = true},
     {.code = 0x31, .build = log_capacity, .fixed = true},

@@ -68,6 +68,12 @@ static const uint8_t power[40] = {0x1a, 0x26};
 /* WORM: some labels may be written over, and filemarks at the end of data but for the first (see
  * drive_protect.c). */
 static const uint8_t medium_configuration[32] = {0x1d, 0x1e, 0, 0, 0x01, 0x02};
+/* IBM: "vendor-specific speed matching control" of LTO drives, read by LTFS and lin_tape for what
+ * the last byte says the drive can do: partitions, WORM, encryption. */
+static const uint8_t abilities[8] = {0x24, 0x06, 0, 0, 0, 0, 0, 0x80 | 0x10 | 0x01};
+/* IBM: read/write control.  Of its fields only the method of the logical end of partition is known
+ * of an LTO drive: as much as the medium holds.  (23h, medium sense, is of 3592 drives alone.) */
+static const uint8_t read_write_control[32] = {0x25, 0x1e, [5] = 0x01};
 /* IBM LTO: behaviour configuration, as it is delivered; device attributes, of which there are none
  * to be set. */
 static const uint8_t behavior[10] = {0x2f, 0x08, 0, 0x01, 0, 0x01, 0, 0, 0, 0x01};
@@ -131,6 +137,8 @@ const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES] = {
      .size = sizeof(medium_configuration),
      .initial = medium_configuration,
      .refresh = medium_configuration_refresh},
+    {.code = 0x24, .size = sizeof(abilities), .initial = abilities},
+    {.code = 0x25, .size = sizeof(read_write_control), .initial = read_write_control},
     {.code = 0x2f, .size = sizeof(behavior), .initial = behavior},
     {.code = 0x30, .size = sizeof(attributes), .initial = attributes},
 };
