@@ -602,7 +602,7 @@ static void test_version_1(void)
     lib = reopen(&geometry);
     CHECK_OK(make(lib, "OLD001L8", LIBRARY_ADDRESS_SLOT + 3), err);
     library_close(lib);
-    spoil("DROP TABLE layout; DROP TABLE vault; DROP TABLE value; PRAGMA user_version = 1");
+    spoil("DROP TABLE vault; DROP TABLE value; PRAGMA user_version = 1");
     lib = reopen(&geometry);
     CHECK_OK(library_find(lib, "OLD001L8", &e, &err), err);
     CU_ASSERT_EQUAL(e.address, LIBRARY_ADDRESS_SLOT + 3);

@@ -231,6 +231,7 @@ int faults_create(uint64_t seed, struct faults **out, struct error *err)
 
 void faults_attach(struct faults *f, struct library *library, struct scsi_target *target)
 {
+    f->library = library;
     f->target = target;
     library_set_store_layer(library, faults_store_layer, f);
 }

@@ -87,18 +87,18 @@ static bool on_command(void *ctx, unsigned lun, const struct scsi_task *task,
                     : drive_command(f, task, &place, failure);
 }
 
-static int drive_of(uint16_t address)
+static int drive_of(const struct faults *f, uint16_t address)
 {
-    int number = (int)address - LIBRARY_ADDRESS_DRIVE;
+    int number = (int)address - library_drive_address(f->library, 0);
 
-    return number >= 0 && number < LIBRARY_DRIVES_MAX ? number : -1;
+    return number >= 0 && number < (int)library_geometry(f->library)->drives ? number : -1;
 }
 
 static bool on_move(void *ctx, uint16_t from, uint16_t to, const struct scsi_task *task,
                     struct scsi_failure *failure)
 {
-    const struct fault_place anywhere = {NULL, -1, -1}, source = {NULL, drive_of(from), -1};
     struct faults *f = ctx;
+    const struct fault_place anywhere = {NULL, -1, -1}, source = {NULL, drive_of(f, from), -1};
     struct fault_setting with;
 
     (void)to;

@@ -10,7 +10,8 @@
 #define PORTALS_MAX 16
 
 struct faults {
-    struct scsi_layer layer;    /* in front of the target while it is needed */
+    struct scsi_layer layer; /* in front of the target while it is needed */
+    struct library *library;
     struct scsi_target *target; /* NULL: not attached */
     pthread_mutex_t lock;       /* everything below; a leaf */
     struct fault_setting set[FAULTS_MAX];

@@ -25,9 +25,6 @@
     " imported INTEGER NOT NULL CHECK(imported IN (0, 1))) STRICT, WITHOUT ROWID;"
 
 #define SCHEMA_2                                                                                   \
-    "CREATE TABLE layout("                                                                         \
-    " type INTEGER PRIMARY KEY CHECK(type BETWEEN 1 AND 4),"                                       \
-    " first INTEGER NOT NULL CHECK(first BETWEEN 0 AND 65534)) STRICT;"                            \
     "CREATE TABLE vault("                                                                          \
     " barcode TEXT PRIMARY KEY NOT NULL,"                                                          \
     " place TEXT NOT NULL,"                                                                        \

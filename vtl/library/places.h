@@ -5,8 +5,8 @@
  * Its tables: `library` is one row with the geometry.  `place` has a row per cartridge: the
  * barcode is its primary key and the element is UNIQUE, so SQLite itself refuses a cartridge in two
  * places and two cartridges in one.  `element` remembers when an element changed, and how often.
- * `layout` has the first element address of each kind, `vault` the cartridges that are known but
- * not in the library, `value` what the devices of the library remember.
+ * `vault` has the cartridges that are known but not in the library, `value` what the devices of the
+ * library remember.
  * Changes are made between places_begin() and places_commit(); with synchronous=FULL a committed
  * change survives a power cut.
  *

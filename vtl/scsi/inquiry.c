@@ -18,6 +18,9 @@ static void standard_inquiry(struct reply *r, uint8_t type, const struct persona
     reply_text(r, p->vendor, 8);
     reply_text(r, p->product, 16);
     reply_text(r, p->revision, 4);
+    reply_zero(r, 55 - r->len);
+    /* Of the vendor specific bytes, changers of all makers have BarC here: they read labels. */
+    reply_u8(r, type == PERSONALITY_CHANGER ? 0x01 : 0);
     reply_zero(r, 58 - r->len);
     for (size_t i = 0; i < ARRAY_LENGTH(p->versions); i++)
         reply_be16(r, p->versions[i]);
