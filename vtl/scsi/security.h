@@ -14,6 +14,9 @@
  *    ALL I_T NEXUS has made.  Without a key from anybody the shared set is the default: neither
  *    encrypt nor decrypt.
  *
+ * Who made the shared set and becomes PUBLIC or LOCAL leaves it to the others: ending it would let
+ * them write in the clear unawares.
+ *
  * A set ends (and the nexuses that used it and have shown that they care get a unit attention) with
  * the volume (CKOD), with the reservation of its maker (CKORP, CKORL), with a reset, and a nexus's
  * own set with the nexus.  The shared set outlives its maker: a program that sets a key for others

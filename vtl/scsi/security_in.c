@@ -179,9 +179,12 @@ static void next_look(struct scsi_lu *lu, const struct scsi_nexus *nexus, struct
     next->encryption = IS_NOT;
     if (!block.encryption)
         return;
-    if (codec_envelope(head, block.stored, &next->envelope, &err) != 0)
+    if (codec_envelope(head, block.stored, &next->envelope, &err) != 0) {
+        memset(&next->envelope, 0, sizeof(next->envelope));
         next->encryption = NOT_NOW;
-    else if (set->key && codec_key_fits(set->key, head) && set->decryption >= DECRYPTION_DECRYPT)
+        return;
+    }
+    if (set->key && codec_key_fits(set->key, head) && set->decryption >= DECRYPTION_DECRYPT)
         next->encryption = IS;
     else
         next->encryption = IS_NOT_FOR_US;
