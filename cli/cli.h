@@ -113,6 +113,8 @@ CLI_VERB(cartridge_verify);
 CLI_VERB(cartridge_export);
 CLI_VERB(cartridge_import);
 CLI_VERB(cartridge_undo);
+CLI_VERB(cartridge_retention);
+CLI_VERB(cartridge_rebuild);
 CLI_VERB(cartridge_vault);
 CLI_VERB(cartridge_unvault);
 CLI_VERB(cartridge_vaulted);

@@ -35,7 +35,7 @@ void cli_help(void)
     puts("usage: capstan [--root DIRECTORY] VERB [OPTION...] [OPERAND...]\n\n"
          "Capstan is a virtual tape library with a dump engine.\n");
     for (size_t i = 0; i < count; i++)
-        printf("  %-18s %s\n", verbs[i].name, verbs[i].summary);
+        printf("  %-20s %s\n", verbs[i].name, verbs[i].summary);
     puts("\n'capstan VERB --help' explains a verb; capstan(1) is the manual.");
     help_exits();
 }

@@ -2,13 +2,11 @@
 /* verb_cartridge_undo.c - `capstan cartridge undo`: back to before something was overwritten. */
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "cli/cartridge_use.h"
 #include "cli/cli.h"
 #include "common/checked.h"
 #include "common/json.h"
-#include "vtl/control/control.h"
 
 const struct cli_option verb_cartridge_undo_options[] = {
     {"list", NULL, "only list the points one can go back to, the newest first"},
@@ -88,48 +86,22 @@ static int undo(struct cli *cli, struct cartridge *c, json_t *points, struct err
     return rc ? rc : say_undone(cli, chosen, err);
 }
 
-/* A drive opens its cartridge when it is first asked for it; its host believes it to be as it was.
- * What really keeps two writers apart is the cartridge's lock. */
-static int check_no_drive(struct cli *cli, struct error *err)
-{
-    json_t *args = json_pack("{ss}", "barcode", cli->operands[0]), *result = NULL;
-    int rc = 0;
-
-    if (args && control_request(cli->root, "cartridge.show", args, &result, NULL, NULL) == 0) {
-        const char *place = json_get_text(json_object_get(result, "cartridge"), "place", "");
-
-        if (strncmp(place, "drive:", 6) == 0)
-            rc = error_set(err, ERR_BUSY, "cartridge %s is in %s; unload it first",
-                           cli->operands[0], place);
-    }
-    json_decref(args);
-    json_decref(result);
-    return rc;
-}
-
 int verb_cartridge_undo(struct cli *cli, struct error *err)
 {
     bool only_list = cli_flag(cli, "list");
     struct cartridge *c = NULL;
     struct store *store = NULL;
-    char path[PATH_MAX];
     json_t *points = json_array();
-    int rc = library_cartridge_path(cli->root, cli->operands[0], path, sizeof(path), err);
+    int rc = 0;
 
-    if (!rc && only_list && cli_value(cli, "to"))
+    if (only_list && cli_value(cli, "to"))
         rc = error_set(err, ERR_USAGE, "--list and --to contradict each other");
-    if (!rc && access(path, F_OK) < 0)
-        rc = error_set(err, ERR_NOT_FOUND, "there is no cartridge %s in the library %s",
-                       cli->operands[0], cli->root);
-    if (!rc && !only_list)
-        rc = check_no_drive(cli, err);
     if (!rc)
-        rc = store_directory_open(path, false, &store, err);
+        rc = cartridge_use_store(cli, cli->operands[0], !only_list, &store, err);
     if (!rc)
         rc = cartridge_open(store, only_list ? CARTRIDGE_READ_ONLY : CARTRIDGE_READ_WRITE, &c, err);
     if (rc == -ERR_BUSY && store)
-        rc =
-            error_set(err, ERR_BUSY, "cartridge %s is in use by another program", cli->operands[0]);
+        rc = cartridge_use_busy(cli->operands[0], err);
     if (!rc)
         rc = cartridge_points(c, collect, points, err);
     if (!rc)

@@ -41,6 +41,13 @@ static const struct cli_verb verbs[] = {
     VERB("cartridge undo", "BARCODE", 1, 1, true, cartridge_undo,
          "go back to what was on a cartridge before it was overwritten",
          "What is taken off the tape by that is kept in turn: 'undo' again does it again."),
+    VERB("cartridge retention", "BARCODE", 1, 1, true, cartridge_retention,
+         "show or set how long overwritten data is kept for undo",
+         "Without options it is only shown.  It goes with the next change of the tape."),
+    VERB("cartridge rebuild", "BARCODE", 1, 1, true, cartridge_rebuild,
+         "make the map of a cartridge again that has lost both copies of it",
+         "The cartridge is write-protected afterwards; see doc/cartridge-format.md for what is "
+         "lost."),
     VERB("cartridge vault", "CARTRIDGE PLACE", 2, 2, true, cartridge_vault,
          "put a cartridge away: out of the library, but known",
          "PLACE is any text that says where it is, as in 'safe B, shelf 3'."),

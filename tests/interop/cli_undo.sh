@@ -34,6 +34,24 @@ expect 1 'no cartridge NONE01L8' "$capstan" cartridge undo NONE01L8
 expect 2 'contradict' "$capstan" cartridge undo UND001L8 --list --to 3
 expect 2 'to must be' "$capstan" cartridge undo UND001L8 --to x
 
+# How long it is kept, and that nothing is.
+expect 0 'kept for 30 days' "$capstan" cartridge retention UND001L8
+expect 0 '"days": 7.0' "$capstan" cartridge retention UND001L8 --days 7 --bytes 1GiB --json
+expect 0 '7 days, at most 1073741824 bytes' "$capstan" cartridge retention UND001L8
+expect 2 'days must be' "$capstan" cartridge retention UND001L8 --days x
+expect 1 'no cartridge NONE01L8' "$capstan" cartridge retention NONE01L8
+
+# Both superblocks are gone: the segments still know.
+expect 1 'nothing to rebuild' "$capstan" cartridge rebuild UND001L8
+printf 'lost' >"$work/lost"
+expect 0 '1 blocks' "$capstan" cartridge import "$work/lost" REB001L8 --format raw
+rm "$CAPSTAN_ROOT"/cartridges/REB001L8/super.[ab]
+expect 1 'cartridge rebuild' "$capstan" cartridge verify REB001L8
+expect 0 '^REB001L8: 1 objects' "$capstan" cartridge rebuild REB001L8
+check "what is on it is not what was" test "$(content REB001L8)" = lost
+expect 0 '"protected": true' "$capstan" cartridge show REB001L8 --json
+expect 1 'no cartridge NONE01L8' "$capstan" cartridge rebuild NONE01L8
+
 # In a drive it is the drive's; in a slot it can be undone beside a daemon.
 serve
 expect 0 '' "$capstan" cartridge undo UND001L8

@@ -149,3 +149,24 @@ bool cartridge_protected(const struct cartridge *c)
 {
     return c->super.protect;
 }
+
+int cartridge_set_retention(struct cartridge *c, uint64_t limbo_bytes, int64_t limbo_ns,
+                            struct error *err)
+{
+    struct cartridge_identity before = c->identity;
+    uint8_t raw[IDENTITY_SIZE];
+    int rc = 0;
+
+    if (limbo_ns < 0)
+        return error_set(err, ERR_RANGE, "data can't be kept for less than no time");
+    if (c->mode != CARTRIDGE_READ_WRITE)
+        return error_set(err, ERR_PROTECTED, "cartridge %s is open for reading only",
+                         c->identity.barcode);
+    c->identity.limbo_bytes = limbo_bytes;
+    c->identity.limbo_ns = limbo_ns;
+    identity_encode(&c->identity, c->features, raw);
+    rc = store_put(c->store, IDENTITY_OBJECT, raw, sizeof(raw), err);
+    if (rc)
+        c->identity = before;
+    return rc;
+}

@@ -222,6 +222,11 @@ int cartridge_space_filemarks(struct cartridge *c, int64_t count, uint64_t *move
 /* Forwards to behind (backwards: before) the next run of count consecutive filemarks. */
 int cartridge_space_sequential_filemarks(struct cartridge *c, int64_t count, struct error *err);
 
+/* How long overwritten data is kept for undo, and how much of it at most; 0: nothing.  Durable on
+ * return; what is kept longer than that now goes with the next change of the tape. */
+int cartridge_set_retention(struct cartridge *c, uint64_t limbo_bytes, int64_t limbo_ns,
+                            struct error *err);
+
 /* ---- attributes of the medium (MAM) ------------------------------------------------------------
  */
 
@@ -268,5 +273,20 @@ struct cartridge_report {
 /* Read every record of every partition and check headers, chain and payload.  ERR_CORRUPT if
  * anything is damaged; *report is filled in all the same.  Position afterwards: beginning. */
 int cartridge_verify(struct cartridge *c, struct cartridge_report *report, struct error *err);
+
+/* ---- when both superblocks are gone ------------------------------------------------------------
+ */
+
+struct cartridge_rebuilt {
+    uint64_t segments; /* that the tape is made of, or that are in limbo */
+    uint64_t left_out; /* that are damaged, were never committed, or have no place on it */
+    uint64_t objects;  /* on the tape now */
+};
+
+/* Make a superblock out of the segments in store, of which no handle may be open for writing.  The
+ * cartridge is write-protected afterwards, as not everything can be known: erasing without writing,
+ * undo, attributes and the capacities of partitions are not in the segments.
+ * ERR_EXISTS: it has a good superblock; ERR_BUSY; ERR_CORRUPT; else as cartridge_open(). */
+int cartridge_rebuild(struct store *store, struct cartridge_rebuilt *report, struct error *err);
 
 #endif

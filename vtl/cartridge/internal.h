@@ -17,6 +17,7 @@
  *   attribute.c  MAM and write protection
  *   undo.c       going back to what was overwritten
  *   verify.c     reading everything
+ *   rebuild.c    a map made of the segments, when both superblocks are gone
  *
  * Invariants:
  *   1. A segment is written by one writer in one go.  It is never reopened for writing, nothing in
@@ -403,6 +404,12 @@ static inline struct map *cartridge_map(struct cartridge *c)
 {
     return &c->super.map;
 }
+
+/* ---- open.c -----------------------------------------------------------------------------------
+ */
+
+/* Read the identity of c->store into c. */
+int cartridge_load_identity(struct cartridge *c, struct error *err);
 
 /* ---- room.c -----------------------------------------------------------------------------------
  */

@@ -269,7 +269,7 @@ static void remove_orphans(struct cartridge *c, const struct orphans *o)
 
 /* ---- open ------------------------------------------------------------------------------------ */
 
-static int load_identity(struct cartridge *c, struct error *err)
+int cartridge_load_identity(struct cartridge *c, struct error *err)
 {
     uint8_t raw[IDENTITY_SIZE + 1];
     size_t got;
@@ -401,7 +401,7 @@ int cartridge_open(struct store *store, enum cartridge_mode mode, struct cartrid
         return error_set(err, ERR_NO_MEMORY, "no memory for a cartridge");
     c->store = store;
     c->mode = mode;
-    rc = load_identity(c, err);
+    rc = cartridge_load_identity(c, err);
     if (rc == 0 && mode == CARTRIDGE_READ_WRITE) {
         rc = store_lock(store, err);
         if (rc == 0) {
