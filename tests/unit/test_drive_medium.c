@@ -524,6 +524,12 @@ static void test_recover_buffered(void)
     rig_store_fault = 0;
     locate16(3, 0);
     CU_ASSERT_EQUAL(write_block(1000, 9), SCSI_GOOD);
+    rig_store_fault = ERR_IO;
+    rig_cdb(rig.a, DRIVE, REWIND, NULL, 0, 0);
+    check_deferred(1);
+    rig_store_fault = 0;
+    locate16(3, 0);
+    CU_ASSERT_EQUAL(write_block(1000, 9), SCSI_GOOD); /* the host goes on: what was lost is gone */
     recover(1000, 0);
     CHECK_SENSE(KEY_NO_SENSE, ASC_END_OF_DATA);
     rig_stop();

@@ -350,6 +350,9 @@ static void test_format_effects(void)
     CU_ASSERT_EQUAL(
         rig_cdb(rig.a, DRIVE, "8d 01 00 00 00 00 00 01 00 00 00 00 00 0d 00 00", text, 13, 0),
         SCSI_GOOD);
+    CU_ASSERT_EQUAL(
+        rig_cdb(rig.a, DRIVE, "8d 01 00 00 00 00 00 00 00 00 00 00 00 0d 00 00", text, 13, 0),
+        SCSI_GOOD);
     format(0);
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_PAST_BEGINNING);
     rig_good(DRIVE, REWIND);
@@ -362,6 +365,8 @@ static void test_format_effects(void)
     read_block(100, false);
     CHECK_SENSE(KEY_BLANK_CHECK, ASC_END_OF_DATA);
     CU_ASSERT(attribute(0x0009, 0) > change);
+    rig_cdb(rig.a, DRIVE, "8c 00 00 00 00 00 00 00 08 01 00 00 10 00 00 00", NULL, 0, 4096);
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB); /* the host's attributes are gone */
     CU_ASSERT_EQUAL(page11()[3], 0);
     rig_cdb(rig.a, DRIVE, "8c 00 00 00 00 00 00 01 00 00 00 00 10 00 00 00", NULL, 0, 4096);
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB); /* there is no partition 1 */
