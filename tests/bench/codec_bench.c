@@ -42,7 +42,7 @@ static void fill(uint8_t *p, size_t len, bool text)
     char word[300][12];
 
     for (size_t i = 0; i < 300; i++)
-        snprintf(word[i], sizeof(word[i]), "%.*s ", (int)(2 + i % 8), "etaoinshrdlu" + i % 5);
+        snprintf(word[i], sizeof(word[i]), "%.*s ", (int)(2 + i % 8), &"etaoinshrdlu"[i % 5]);
     for (size_t at = 0; at < len;) {
         uint64_t r = random_next();
         const char *w = word[(r >> 20) % 300];
