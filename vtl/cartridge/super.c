@@ -317,8 +317,10 @@ static int super_choose(const struct super_raw raw[2], int rc[2],
         if (rc[i])
             super_free(&copy[i]);
     }
-    if (same)
+    if (same) {
         rc[1] = rc[0];
+        why[1] = why[0];
+    }
     newest = rc[0] ? 1 : same || rc[1] ? 0 : copy[1].generation > copy[0].generation;
     *whole = same && rc[0] == 0;
     *super = copy[newest];
@@ -339,9 +341,13 @@ int super_load(struct store *store, const struct cartridge_identity *id, struct 
         if (rc[i] == -ERR_IO || rc[i] == -ERR_NO_MEMORY || rc[i] == -ERR_PERMISSION)
             failed = i;
     }
-    if (failed < 0 && super_choose(raw, rc, id, super, whole, why) != 0)
+    if (failed < 0) {
+        (void)super_choose(raw, rc, id, super, whole, why);
         for (int i = 0; i < 2; i++)
-            failed = rc[i] == -ERR_NO_MEMORY ? i : failed;
+            failed = rc[i] == -ERR_NO_MEMORY ? i : failed; /* nor here */
+        if (failed >= 0)
+            super_free(super);
+    }
     free(raw[0].data);
     free(raw[1].data);
     if (failed >= 0)
