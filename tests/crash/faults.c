@@ -176,6 +176,7 @@ static bool run_plan(struct life *l, const char *script, const struct fault_plan
     if (setjmp(l->violated) != 0) {
         printf("faults: %s, %s number %llu: %s\n", script, plan->name, (unsigned long long)nth,
                l->violation);
+        oom.alive = 0; /* what was in use then stays so */
         return false;
     }
     while (run_once(l, script, plan, nth)) {
