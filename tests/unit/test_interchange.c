@@ -199,6 +199,43 @@ static void test_capstan_all(void)
     free(out.data);
 }
 
+/* So do the partitions, with what is on them; other formats have no place for that. */
+static void test_capstan_partitions(void)
+{
+    struct interchange_report report;
+    struct tape from = tape_new(0), to = tape_new(0);
+    uint64_t half = cartridge_identity(from.cartridge)->capacity / 4;
+    struct bytes out = {0};
+    struct cartridge_position pos;
+    char text[16];
+    size_t len = sizeof(text);
+
+    CHECK_OK(cartridge_format(from.cartridge, (uint64_t[]){half, 2 * half}, 2, &err), err);
+    tape_write(from.cartridge, "0f1");
+    CHECK_OK(cartridge_locate(from.cartridge, 1, 0, &err), err);
+    tape_write(from.cartridge, "2f3f");
+    CHECK_OK(cartridge_attribute_set(from.cartridge, 1, 0x0803, "label", 5, &err), err);
+    CHECK_FAILS(export_bytes(&from, "raw", &out, &report, &err), ERR_UNSUPPORTED, err);
+    free(out.data);
+    out = (struct bytes){0};
+    CHECK_OK(export_bytes(&from, "capstan", &out, &report, &err), err);
+    CHECK_OK(import_bytes(&to, NULL, out.data, out.len, 1000, &report, &err), err);
+    CU_ASSERT_EQUAL(cartridge_partition_count(to.cartridge), 2);
+    CU_ASSERT_EQUAL(cartridge_partition_capacity(to.cartridge, 1), 2 * half);
+    CHECK_OK(cartridge_locate(to.cartridge, 1, 0, &err), err);
+    cartridge_tell(to.cartridge, &pos);
+    CU_ASSERT_EQUAL(pos.eod_lba, 4);
+    CHECK_OK(cartridge_locate(to.cartridge, 0, 0, &err), err);
+    cartridge_tell(to.cartridge, &pos);
+    CU_ASSERT_EQUAL(pos.eod_lba, 3);
+    CHECK_OK(cartridge_attribute_get(to.cartridge, 1, 0x0803, text, &len, &err), err);
+    CHECK_FAILS(cartridge_attribute_get(to.cartridge, 0, 0x0803, text, &len, &err), ERR_NOT_FOUND,
+                err);
+    tape_end(&from);
+    tape_end(&to);
+    free(out.data);
+}
+
 /* ---- wrong streams ----------------------------------------------------------------------- */
 
 /* Wherever it is cut, and whatever byte is wrong: our own format notices. */
@@ -328,6 +365,7 @@ static const struct check_test tests[] = {
     {"round_trips", test_round_trips},
     {"raw", test_raw},
     {"capstan_all", test_capstan_all},
+    {"capstan_partitions", test_capstan_partitions},
     {"capstan_damage", test_capstan_damage},
     {"wrong_streams", test_wrong_streams},
     {"bombs", test_bombs},

@@ -17,6 +17,7 @@
 
 #define STREAM_MAGIC   "CAPTAPE\n"
 #define STREAM_VERSION 1
+#define STREAM_DIVIDED 2 /* version of one that tells how the medium is divided */
 #define HEADER_SIZE    512
 
 #define FLAG_WORM      1u
@@ -58,6 +59,32 @@ static void header_encode(const struct cartridge_identity *id, bool protect,
     put_le64(out + 96, id->limbo_bytes);
     put_le64(out + 104, (uint64_t)id->limbo_ns);
     put_le32(out + HEADER_SIZE - 4, crc32c(out, HEADER_SIZE - 4));
+}
+
+/* Only a divided tape needs a newer program. */
+static void division_encode(const struct cartridge *c, uint8_t out[HEADER_SIZE])
+{
+    unsigned count = cartridge_partition_count(c);
+
+    if (count == 1 && cartridge_partition_capacity(c, 0) == cartridge_identity(c)->capacity)
+        return;
+    put_le32(out + 8, STREAM_DIVIDED);
+    put_le32(out + 112, count);
+    for (uint32_t p = 0; p < count; p++)
+        put_le64(out + 120 + (size_t)p * 8, cartridge_partition_capacity(c, p));
+    put_le32(out + HEADER_SIZE - 4, crc32c(out, HEADER_SIZE - 4));
+}
+
+/* Whether it is a possible one, cartridge_format() will say. */
+static int division_decode(const uint8_t in[HEADER_SIZE], struct interchange_import *import,
+                           struct error *err)
+{
+    import->partitions = get_le32(in + 8) == STREAM_DIVIDED ? get_le32(in + 112) : 0;
+    if (import->partitions > CARTRIDGE_PARTITIONS)
+        return error_set(err, ERR_CORRUPT, "the stream tells of %u partitions", import->partitions);
+    for (uint32_t p = 0; p < import->partitions; p++)
+        import->capacities[p] = get_le64(in + 120 + (size_t)p * 8);
+    return 0;
 }
 
 /* Whether the identity is a possible one, cartridge_create() will say. */
@@ -141,16 +168,17 @@ static int capstan_begin(struct interchange_import *in, struct error *err)
         return rc;
     if (memcmp(raw, STREAM_MAGIC, 8) != 0)
         return error_set(err, ERR_FORMAT, "the stream is not one of Capstan's");
-    if (get_le32(raw + 8) != STREAM_VERSION || get_le32(raw + 12) != HEADER_SIZE)
+    if (get_le32(raw + 8) < STREAM_VERSION || get_le32(raw + 8) > STREAM_DIVIDED ||
+        get_le32(raw + 12) != HEADER_SIZE)
         return error_set(err, ERR_FORMAT,
-                         "the stream has format version %u; this program knows version %u, use a "
-                         "newer one",
-                         get_le32(raw + 8), STREAM_VERSION);
+                         "the stream has format version %u; this program knows up to version %u, "
+                         "use a newer one",
+                         get_le32(raw + 8), STREAM_DIVIDED);
     if (get_le32(raw + HEADER_SIZE - 4) != crc32c(raw, HEADER_SIZE - 4))
         return error_set(err, ERR_CORRUPT, "the header of the stream is damaged");
     header_decode(raw, &in->identity, &in->protect);
     in->has_identity = true;
-    return 0;
+    return division_decode(raw, in, err);
 }
 
 /* Objects come in order, partition by partition. */
@@ -277,15 +305,16 @@ static int put_record(struct exporter *out, struct record *r, const void *payloa
     return rc ? rc : sink_put(&out->sink, payload, r->len, err);
 }
 
-static int put_attributes(struct exporter *out, struct error *err)
+static int put_attributes(struct exporter *out, uint32_t partition, struct error *err)
 {
     int rc = 0;
 
     for (uint32_t id = 0; id <= UINT16_MAX && !rc; id++) {
         size_t len = ATTRIBUTE_MAX;
-        struct record r = {.type = TYPE_ATTRIBUTE, .value = id};
+        struct record r = {.type = TYPE_ATTRIBUTE, .partition = (uint8_t)partition, .value = id};
 
-        if (cartridge_attribute_get(out->cartridge, 0, (uint16_t)id, out->block, &len, NULL) != 0)
+        if (cartridge_attribute_get(out->cartridge, partition, (uint16_t)id, out->block, &len,
+                                    NULL) != 0)
             continue;
         r.len = (uint32_t)len;
         rc = put_record(out, &r, out->block, err);
@@ -299,9 +328,12 @@ static int capstan_start(struct exporter *out, struct error *err)
     int rc = digest_start(&out->sink.digest, err);
 
     header_encode(cartridge_identity(out->cartridge), cartridge_protected(out->cartridge), raw);
+    division_encode(out->cartridge, raw);
     if (!rc)
         rc = sink_put(&out->sink, raw, sizeof(raw), err);
-    return rc ? rc : put_attributes(out, err);
+    for (uint32_t p = 0; p < cartridge_partition_count(out->cartridge) && !rc; p++)
+        rc = put_attributes(out, p, err);
+    return rc;
 }
 
 static int put_object(struct exporter *out, struct record *r, uint64_t objects, const void *payload,

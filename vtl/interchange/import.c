@@ -133,8 +133,8 @@ static int take(struct importer *to, const struct item *item, struct error *err)
         to->filemarks += item->count;
         return rc;
     case ITEM_ATTRIBUTE:
-        return cartridge_attribute_set(to->cartridge, 0, item->attribute, to->in->block, item->len,
-                                       err);
+        return cartridge_attribute_set(to->cartridge, item->partition, item->attribute,
+                                       to->in->block, item->len, err);
     case ITEM_SKIPPED:
         warn(to, ++to->report->skipped, item, "a private record is no part of the tape, left out");
         return 0;
@@ -186,7 +186,9 @@ int interchange_import_run(struct interchange_import *in, struct cartridge *c,
     if (pos.eod_lba > 0)
         return error_set(err, ERR_STATE, "cartridge %s is not empty",
                          cartridge_identity(c)->barcode);
-    rc = import_items(&to, err);
+    rc = in->partitions ? cartridge_format(c, in->capacities, in->partitions, err) : 0;
+    if (!rc)
+        rc = import_items(&to, err);
     if (!rc)
         rc = cartridge_sync(c, NULL, err);
     if (!rc && in->protect)

@@ -49,6 +49,8 @@ struct interchange_import {
     struct format_state state;
     struct cartridge_identity identity;
     bool has_identity, protect;
+    unsigned partitions; /* the tape is divided so; 0: it is not */
+    uint64_t capacities[CARTRIDGE_PARTITIONS];
     uint8_t *block; /* CARTRIDGE_BLOCK_MAX bytes */
 };
 
