@@ -79,12 +79,12 @@ static void test_one(void)
 
 static void test_two(void)
 {
-    walk_all(false, 2, setting("ORACLE_SHARE", 16));
+    walk_all(false, 2, setting("ORACLE_SHARE", USUAL_SHARE));
 }
 
 static void test_three(void)
 {
-    walk_all(true, 3, setting("ORACLE_SHARE", 8));
+    walk_all(true, 3, setting("ORACLE_SHARE", USUAL_SHARE / 2));
 }
 
 /* ---- at random ------------------------------------------------------------------------------- */
