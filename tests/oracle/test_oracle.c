@@ -12,7 +12,14 @@
 #include "tests/unit/check.h"
 
 #define RANDOM_STEPS 60
-#define REACH_STEPS  3
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define USUAL_SHARE 64
+#else
+#define USUAL_SHARE 16
+#endif
+
+#define REACH_STEPS 3
 
 static unsigned long setting(const char *name, unsigned long usual)
 {
