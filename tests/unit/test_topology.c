@@ -285,6 +285,20 @@ static void test_vault(void)
     rig_stop();
 }
 
+/* A host that prevents the changer's media from being removed stops the operator, too. */
+static void test_prevented(void)
+{
+    rig_start();
+    CU_ASSERT_FALSE(scsi_target_prevented(rig.target));
+    CU_ASSERT_EQUAL(rig_cdb(rig.b, CHANGER, "1e 00 00 00 01 00", NULL, 0, 0), SCSI_GOOD);
+    CU_ASSERT_TRUE(scsi_target_prevented(rig.target));
+    CU_ASSERT_EQUAL(rig_cdb(rig.a, CHANGER, "1e 00 00 00 00 00", NULL, 0, 0), SCSI_GOOD);
+    CU_ASSERT_TRUE(scsi_target_prevented(rig.target)); /* each nexus for itself */
+    CU_ASSERT_EQUAL(rig_cdb(rig.b, CHANGER, "1e 00 00 00 00 00", NULL, 0, 0), SCSI_GOOD);
+    CU_ASSERT_FALSE(scsi_target_prevented(rig.target));
+    rig_stop();
+}
+
 static void test_delete(void)
 {
     struct library_element e;
@@ -357,7 +371,8 @@ static const struct check_test tests[] = {
     {"drive_add", test_drive_add},   {"drive_remove", test_drive_remove},
     {"drive_back", test_drive_back}, {"under_load", test_under_load},
     {"resize", test_resize},         {"vault", test_vault},
-    {"delete", test_delete},         {"large", test_large},
+    {"prevented", test_prevented},   {"delete", test_delete},
+    {"large", test_large},
 };
 
 CHECK_MAIN("topology", tests)

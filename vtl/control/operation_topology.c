@@ -23,6 +23,17 @@ static int note_count(struct control *control, const char *key, unsigned count, 
 
 /* ---- drives ------------------------------------------------------------------------------ */
 
+/* The number of a drive that may be there. */
+static int drive_number(const json_t *args, unsigned *drive, struct error *err)
+{
+    int64_t n = json_get_integer(args, "drive", 0);
+
+    if (n >= LIBRARY_DRIVES_MAX)
+        return error_set(err, ERR_NOT_FOUND, "there is no drive %lld", (long long)n);
+    *drive = (unsigned)n;
+    return 0;
+}
+
 static json_t *drive_result(const char *word, unsigned drive)
 {
     return json_pack("{sssi}", "done", word, "drive", (int)drive);
@@ -48,12 +59,13 @@ int operation_drive_add(struct control *control, const json_t *args, json_t **re
 int operation_drive_remove(struct control *control, const json_t *args, json_t **result,
                            struct error *err)
 {
-    unsigned drive = (unsigned)json_get_integer(args, "drive", 0);
-    unsigned before = library_geometry(control->library)->drives;
+    unsigned drive = 0, before = library_geometry(control->library)->drives;
     struct error ignored = ERROR_INIT;
+    int rc = drive_number(args, &drive, err);
     bool last = drive + 1 == before;
-    int rc = last && before > 1 ? note_count(control, "drives", before - 1, err) : 0;
 
+    if (!rc && last && before > 1)
+        rc = note_count(control, "drives", before - 1, err);
     if (rc)
         return rc;
     rc = control->target ? scsi_target_drive_remove(control->target, drive, err)
@@ -69,9 +81,11 @@ int operation_drive_remove(struct control *control, const json_t *args, json_t *
 int operation_drive_eject(struct control *control, const json_t *args, json_t **result,
                           struct error *err)
 {
-    unsigned drive = (unsigned)json_get_integer(args, "drive", 0);
-    int rc;
+    unsigned drive = 0;
+    int rc = drive_number(args, &drive, err);
 
+    if (rc)
+        return rc;
     if (!control->target)
         return error_set(err, ERR_STATE,
                          "no daemon is running, so no drive has threaded a cartridge");
@@ -117,10 +131,13 @@ int operation_slot_change(struct control *control, const json_t *args, json_t **
     bool remove = json_is_true(json_object_get(args, "remove"));
     int64_t by = json_get_integer(args, "count", 1), before = doors ? g->import_export : g->slots;
     int64_t most = doors ? LIBRARY_IMPORT_EXPORT_MAX : LIBRARY_SLOTS_MAX, least = doors ? 0 : 1;
-    int64_t count = remove ? before - by : before + by;
+    int64_t count;
     int rc;
 
-    if (by < 1 || by > LIBRARY_SLOTS_MAX || count < least || count > most)
+    if (by < 1 || by > LIBRARY_SLOTS_MAX)
+        return error_set(err, ERR_USAGE, "a number of slots is from 1 to %d", LIBRARY_SLOTS_MAX);
+    count = remove ? before - by : before + by;
+    if (count < least || count > most)
         return error_set(err, ERR_USAGE, "the library would have %lld %s; it may have %lld to %lld",
                          (long long)count, doors ? "import/export elements" : "slots",
                          (long long)least, (long long)most);
