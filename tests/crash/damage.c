@@ -683,6 +683,38 @@ static void make_samples(struct campaign *c)
         make_sample(&c->samples[i], recipes[i].script, recipes[i].segment_size, i + 1);
 }
 
+/* With both superblocks gone, the segments are enough for the same tape (the division is not in
+ * them); of one that was left open, for as much of it as an open would find. */
+static bool check_rebuild(const struct sample *s)
+{
+    static struct medium found;
+    struct cartridge_rebuilt report;
+    struct store *disk = NULL;
+    struct cartridge *k = NULL;
+    struct error err = ERROR_INIT;
+    uint64_t blocks = 0;
+    char why[300] = "the tape is another one";
+    bool good;
+
+    must(simdisk_clone(s->disk, &disk, &err), &err);
+    must(store_delete(disk, "super.a", &err), &err);
+    must(store_delete(disk, "super.b", &err), &err);
+    good = cartridge_rebuild(disk, &report, &err) == 0 &&
+           cartridge_open(disk, CARTRIDGE_READ_ONLY, &k, &err) == 0;
+    if (!good)
+        snprintf(why, sizeof(why), "%.200s", err.message);
+    good = good && medium_read(k, s->next_id, &found, &blocks, why) == 0 &&
+           found.partitions == s->medium.partitions;
+    for (unsigned p = 0; good && p < found.partitions; p++)
+        good = found.part[p].count == s->medium.part[p].count &&
+               tape_is_prefix(&found.part[p], &s->medium.part[p]);
+    cartridge_close(k);
+    store_close(disk);
+    if (!good)
+        printf("damage: rebuilt without superblocks: %s\n", why);
+    return good;
+}
+
 static void free_samples(struct campaign *c)
 {
     for (size_t i = 0; i < c->sample_count; i++) {
@@ -718,6 +750,8 @@ int main(int argc, char **argv)
 
     log_set_level(LOG_LEVEL_ERROR);
     make_samples(&c);
+    for (size_t i = 0; i < c.sample_count; i++)
+        failed += !check_rebuild(&c.samples[i]);
     for (uint64_t i = only == UINT64_MAX ? 0 : only; i < count || only != UINT64_MAX; i++) {
         c.rng = seed * 0x100000001b3u + i * 0x9e3779b97f4a7c15u * 31;
         if (!damage_one(&c, only != UINT64_MAX)) {
