@@ -562,6 +562,29 @@ static void test_ends_with_reset(void)
     rig_stop();
 }
 
+/* Nobody decides for a drive that comes back what it encrypts with. */
+static void test_ends_with_drive(void)
+{
+    struct error err = ERROR_INIT;
+    unsigned drive;
+
+    start_codec(CARTRIDGE_LZ4);
+    set_key(rig.a, ALL, ENCRYPT, MIXED, "one");
+    set_key(rig.b, LOCAL, ENCRYPT, MIXED, "two");
+    CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "1b 00 00 00 00 00", NULL, 0, 0), SCSI_GOOD);
+    CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(1), &err), err);
+    CHECK_OK(scsi_target_drive_remove(rig.target, 0, &err), err);
+    CHECK_OK(scsi_target_drive_add(rig.target, &drive, &err), err);
+    CU_ASSERT_EQUAL(drive, 0);
+    CU_ASSERT_TRUE(attention_is(rig.a, ASC_POWER_ON));
+    CU_ASSERT_TRUE(attention_is(rig.a, ASC_REPORTED_LUNS_CHANGED));
+    CU_ASSERT_EQUAL(mode_now(rig.a), OFF);
+    CU_ASSERT_TRUE(attention_is(rig.b, ASC_POWER_ON));
+    CU_ASSERT_TRUE(attention_is(rig.b, ASC_REPORTED_LUNS_CHANGED));
+    CU_ASSERT_EQUAL(mode_now(rig.b), OFF);
+    rig_stop();
+}
+
 /* A nexus takes its own key with it; one for all stays, as a program that sets it ends. */
 static void test_nexus_goes(void)
 {
@@ -687,6 +710,7 @@ static const struct check_test tests[] = {
     {"lock", test_lock},
     {"ends_with_volume", test_ends_with_volume},
     {"ends_with_reset", test_ends_with_reset},
+    {"ends_with_drive", test_ends_with_drive},
     {"nexus_goes", test_nexus_goes},
     {"ends_with_reservation", test_ends_with_reservation},
     {"nothing_on_disk", test_nothing_on_disk},

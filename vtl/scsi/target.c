@@ -282,6 +282,7 @@ static void drive_vanish(struct scsi_lu *lu)
     lu_stop(lu);
     pthread_mutex_lock(&lu->device);
     drive_unload(lu, MEDIUM_EJECTED);
+    lu->kind->reset(lu); /* its keys, too */
     pthread_mutex_unlock(&lu->device);
     pthread_mutex_lock(&lu->target->lock);
     lu->reserved_by = NULL;
