@@ -376,9 +376,10 @@ static void test_methods(void)
     CU_ASSERT_EQUAL(test_exception(0x04, 2, 0), SCSI_GOOD); /* unit attention, to everybody */
     rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
     CHECK_SENSE(KEY_UNIT_ATTENTION, ASC_FALSE_PREDICTION);
-    rig_cdb(rig.b, DRIVE, TUR, NULL, 0, 0); /* mode parameters changed */
     rig_cdb(rig.b, DRIVE, TUR, NULL, 0, 0);
     CHECK_SENSE(KEY_UNIT_ATTENTION, ASC_FALSE_PREDICTION);
+    rig_cdb(rig.b, DRIVE, TUR, NULL, 0, 0);
+    CHECK_SENSE(KEY_UNIT_ATTENTION, ASC_MODE_CHANGED);
     CU_ASSERT_EQUAL(test_exception(0x04, 3, 0), SCSI_GOOD); /* PER=0: untold */
     CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0), SCSI_GOOD);
     CU_ASSERT_EQUAL(set_byte(DRIVE, false, 0x01, 0, 2, 0x2c), SCSI_CHECK_CONDITION);

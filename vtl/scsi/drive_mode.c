@@ -51,9 +51,10 @@ static const uint8_t control_changeable[12] = {[2] = 0x05, [4] = 0x08};
  */
 static const uint8_t protection[32] = {0x4a, 0xf0, 0x00, 0x1c};
 static const uint8_t protection_changeable[32] = {[4] = 0xff, [5] = 0x3f, [6] = 0xc0};
-/* DCE, DCC, DDE; the algorithm is the LTO one, which has no registered number. */
+/* DCE, DCC, DDE; the algorithm is the LTO one, which has no registered number.  Changeable: DCE;
+ * what was compressed is always decompressed. */
 static const uint8_t compression[16] = {0x0f, 0x0e, 0xc0, 0x80, 0, 0, 0, 0xff, 0, 0, 0, 0xff};
-static const uint8_t compression_changeable[16] = {0, 0, 0x80, 0x80};
+static const uint8_t compression_changeable[16] = {0, 0, 0x80};
 /* LOIS; EEG, SEW: a write behind early warning says so; compression selected.  Changeable: SWP,
  * compression. */
 static const uint8_t configuration[16] = {0x10, 0x0e, 0,    0, 0, 0, 0, 0,
@@ -92,6 +93,13 @@ static void medium_configuration_refresh(struct scsi_lu *lu, uint8_t *page)
     page[2] = id && id->worm; /* WORMM */
 }
 
+/* What one of the pages says of compression the other shows at once, so it is also saved so. */
+static void compression_changed(struct scsi_lu *lu, uint8_t *page)
+{
+    (void)page;
+    drive_compresses(lu);
+}
+
 static unsigned protection_check(struct scsi_lu *lu, const uint8_t *page)
 {
     unsigned byte;
@@ -118,11 +126,13 @@ const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES] = {
     {.code = 0x0f,
      .size = sizeof(compression),
      .initial = compression,
-     .changeable = compression_changeable},
+     .changeable = compression_changeable,
+     .changed = compression_changed},
     {.code = 0x10,
      .size = sizeof(configuration),
      .initial = configuration,
-     .changeable = configuration_changeable},
+     .changeable = configuration_changeable,
+     .changed = compression_changed},
     {.code = 0x10,
      .subcode = 1,
      .size = sizeof(extension),

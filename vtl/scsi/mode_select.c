@@ -193,15 +193,16 @@ static bool values_equal(const struct mode_values *a, const struct mode_values *
 }
 
 /* SP: also saves what was current already.  If that can't be, the old values are back. */
-static void save_values(struct scsi_lu *lu, struct scsi_task *task, const struct mode_values *old)
+static bool save_values(struct scsi_lu *lu, struct scsi_task *task, const struct mode_values *old)
 {
     struct error err = ERROR_INIT;
 
     if (mode_save(lu, &err) == 0)
-        return;
+        return true;
     log_error("Logical unit %u: mode pages can't be saved: %s", lu->lun, err.message);
     values_set(lu, old);
     task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
+    return false;
 }
 
 void cmd_mode_select(struct scsi_lu *lu, struct scsi_task *task)
@@ -220,12 +221,12 @@ void cmd_mode_select(struct scsi_lu *lu, struct scsi_task *task)
     if (len != 0 && (!task_list(lu, task, len) || !select_list(lu, task, ten, &list, &v)))
         return;
     values_set(lu, &v);
-    if (!values_equal(&old, &v))
-        attention_raise(lu, ASC_MODE_CHANGED, task->nexus);
     for (size_t i = 0; i < lu->kind->mode_page_count; i++) {
         if (v.given[i] && lu->kind->mode_pages[i].changed)
             lu->kind->mode_pages[i].changed(lu, lu->mode[i]);
     }
-    if (save)
-        save_values(lu, task, &old);
+    if (save && !save_values(lu, task, &old))
+        return;
+    if (!values_equal(&old, &v))
+        attention_raise(lu, ASC_MODE_CHANGED, task->nexus);
 }
