@@ -647,6 +647,35 @@ static void test_as_hosts_do(void)
     rig_stop();
 }
 
+static uint64_t log_parameter(unsigned code)
+{
+    for (size_t at = 4; at + 4 <= answer.in_len; at += 4u + answer.in[at + 3]) {
+        if (get_be16(answer.in + at) == code)
+            return get_be64(answer.in + at + 4);
+    }
+    return UINT64_MAX;
+}
+
+/* Log page 0Ch tells of the partition where the tape is. */
+static void test_log_capacities(void)
+{
+    rig_start();
+    rig_load(1);
+    choose(FDP, 9, 0, 0, NULL);
+    CU_ASSERT_EQUAL(format(1), SCSI_GOOD);
+    for (uint8_t p = 0; p < 2; p++) {
+        uint64_t mb = (p == 1 ? LTO8_UNIT : 102 * LTO8_UNIT) / 1000000;
+
+        CU_ASSERT_EQUAL(locate_in(0, p, 0), SCSI_GOOD);
+        CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "4d 00 4c 00 00 00 00 02 00 00", NULL, 0, 512),
+                        SCSI_GOOD);
+        CU_ASSERT_EQUAL(log_parameter(4), 0); /* nothing up to the end of data */
+        CU_ASSERT_EQUAL(log_parameter(5) + 5000, mb);
+        CU_ASSERT_EQUAL(log_parameter(6), 5000); /* early warning */
+    }
+    rig_stop();
+}
+
 static const struct check_test tests[] = {
     {"page", test_page},
     {"page_round_trip", test_page_round_trip},
@@ -663,6 +692,7 @@ static const struct check_test tests[] = {
     {"independent", test_independent},
     {"attributes", test_attributes},
     {"end_of_partition", test_end_of_partition},
+    {"log_capacities", test_log_capacities},
     {"as_hosts_do", test_as_hosts_do},
 };
 

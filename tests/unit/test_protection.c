@@ -432,6 +432,63 @@ static void test_compression_log(void)
     rig_stop();
 }
 
+/* Reset, the pages count on from nothing: the bytes beside the MB too, which must not go below it.
+ */
+static void test_compression_log_reset(void)
+{
+    start_codec(CARTRIDGE_LZ4);
+    CU_ASSERT_EQUAL(mode_set(0x0f, 0, 2, 0x40, 2, 0x40), SCSI_GOOD); /* stored as it is */
+    for (unsigned i = 0; i < 3; i++)
+        write_pattern(rig.a, 500000, i);
+    rig_cdb(rig.a, DRIVE, "4c 02 72 00 00 00 00 00 00 00", NULL, 0, 0); /* PCR */
+    for (unsigned i = 0; i < 2; i++)
+        write_pattern(rig.a, 300000, i);
+    for (unsigned page = 0x1b; page <= 0x32; page += 0x32 - 0x1b) {
+        uint8_t cdb[10] = {0x4d, 0, (uint8_t)(0x40 | page), 0, 0, 0, 0, 2};
+
+        rig_send(rig.a, DRIVE, cdb, 10, NULL, 0, 512);
+        for (unsigned code = 2; code < 6; code++) /* nothing was read */
+            CU_ASSERT_EQUAL(log_number(answer.in, answer.in_len, code), 0);
+        for (unsigned code = 6; code < 10; code += 2) {
+            CU_ASSERT_EQUAL(log_number(answer.in, answer.in_len, code), 0);
+            CU_ASSERT_EQUAL(log_number(answer.in, answer.in_len, code + 1), 600000);
+        }
+    }
+    rig_stop();
+}
+
+/* Saved by one of the pages, it is off after a reset: the other has not kept it on. */
+static void test_compression_saved(void)
+{
+    static const struct {
+        unsigned page, at;
+        uint8_t value;
+    } off[] = {{0x0f, 2, 0x40}, {0x10, 14, 0}};
+    const uint8_t lun[8] = {0, DRIVE};
+
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t sense[6] = {0x1a, 0x08, (uint8_t)off[i].page, 0, 20};
+        uint8_t select[6] = {0x15, 0x11, 0, 0, 20}, list[20]; /* SP */
+
+        start_codec(CARTRIDGE_LZ4);
+        rig_send(rig.a, DRIVE, sense, 6, NULL, 0, 20);
+        memcpy(list, answer.in, 20);
+        list[0] = 0;
+        list[4] &= 0x7f;
+        list[4 + off[i].at] = off[i].value;
+        CU_ASSERT_EQUAL(rig_send(rig.a, DRIVE, select, 6, list, 20, 0), SCSI_GOOD);
+        rig_good(DRIVE, TUR);
+        scsi_target_manage(rig.target, rig.a, SCSI_TMF_LUN_RESET, lun, 0);
+        rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
+        rig_cdb(rig.a, DRIVE, "1a 08 0f 00 ff 00", NULL, 0, 255);
+        CU_ASSERT_EQUAL(answer.in[4 + 2] & 0x80, 0);
+        rig_cdb(rig.a, DRIVE, "1a 08 10 00 ff 00", NULL, 0, 255);
+        CU_ASSERT_EQUAL(answer.in[4 + 14], 0);
+        CU_ASSERT(used_after(4) >= 4 * 65536);
+        rig_stop();
+    }
+}
+
 /* Compressible and incompressible blocks in turn, of all sizes: each comes back. */
 static void test_compression_mixture(void)
 {
@@ -520,6 +577,8 @@ static const struct check_test tests[] = {
     {"verify_compare", test_verify_compare},
     {"compression_switch", test_compression_switch},
     {"compression_log", test_compression_log},
+    {"compression_log_reset", test_compression_log_reset},
+    {"compression_saved", test_compression_saved},
     {"compression_mixture", test_compression_mixture},
     {"unbuffered", test_unbuffered},
     {"deferred", test_deferred},

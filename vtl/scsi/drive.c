@@ -262,6 +262,7 @@ void drive_forget_all(struct scsi_lu *lu)
     d->deferred_pending = false;
     d->writer = d->deferred_for = NULL;
     memset(&d->counters, 0, sizeof(d->counters));
+    memset(&d->compression_since, 0, sizeof(d->compression_since));
 }
 
 void drive_destroy(struct scsi_lu *lu)

@@ -107,8 +107,9 @@ struct drive {
     struct drive_codec *codec; /* owned */
     struct security *security; /* owned */
     struct drive_counters counters;
-    uint64_t total_written, total_read;           /* never reset: for observers */
-    uint64_t load_written, load_read;             /* the totals when the cartridge was loaded */
+    struct drive_counters compression_since; /* as they were when log page 1Bh or 32h was reset */
+    uint64_t total_written, total_read;      /* never reset: for observers */
+    uint64_t load_written, load_read;        /* the totals when the cartridge was loaded */
     uint64_t load_write_errors, load_read_errors; /* the counters then */
     struct drive_life life;
 };

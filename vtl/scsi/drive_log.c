@@ -48,11 +48,15 @@ static void log_sequential(struct log_reply *l)
     log_counter(l, 1, n->stored_written, 8);
     log_counter(l, 2, n->stored_read, 8);
     log_counter(l, 3, n->bytes_read, 8);
-    if (id) {
+    if (id) { /* of the partition where it is */
+        uint64_t capacity, warning;
+
         cartridge_tell(l->lu->drive->cartridge, &pos);
-        log_number(l, 4, (id->capacity - pos.remaining) / MB, 8);
-        log_number(l, 5, (id->capacity - id->early_warning) / MB, 8);
-        log_number(l, 6, id->early_warning / MB, 8);
+        capacity = cartridge_partition_capacity(l->lu->drive->cartridge, pos.partition);
+        warning = drive_partition_warning(l->lu->drive->cartridge, pos.partition);
+        log_number(l, 4, (capacity - pos.remaining) / MB, 8);
+        log_number(l, 5, warning / MB, 8);
+        log_number(l, 6, (capacity - warning) / MB, 8);
         log_number(l, 7, pos.used / MB, 8);
     }
     log_number(l, 8, DRIVE_SYNC_BYTES / MB, 8); /* what is buffered at most */
@@ -126,22 +130,34 @@ static uint64_t ratio(uint64_t host, uint64_t medium)
     return hundredths < UINT16_MAX ? hundredths : UINT16_MAX;
 }
 
+static void put_megabytes(struct log_reply *l, unsigned code, uint64_t bytes)
+{
+    log_counter(l, code, bytes / MB, 4);
+    log_counter(l, code + 1, bytes % MB, 4);
+}
+
 /* 1Bh and 32h: data compression (SSC-5 8.3.6): ratios, then MB and bytes to and from the host and
- * the medium. */
+ * the medium.  The two halves of a number can't be set or reset alone: both pages begin anew. */
 void log_compression(struct log_reply *l)
 {
-    const struct drive_counters *n = &l->lu->drive->counters;
+    const struct drive_counters *n = &l->lu->drive->counters,
+                                *since = &l->lu->drive->compression_since;
+    uint64_t host_read = n->bytes_read - since->bytes_read,
+             host_written = n->bytes_written - since->bytes_written,
+             tape_read = n->stored_read - since->stored_read,
+             tape_written = n->stored_written - since->stored_written;
 
-    log_number(l, 0, ratio(n->bytes_read, n->stored_read), 2);
-    log_number(l, 1, ratio(n->bytes_written, n->stored_written), 2);
-    log_counter(l, 2, n->bytes_read / MB, 4);
-    log_counter(l, 3, n->bytes_read % MB, 4);
-    log_counter(l, 4, n->stored_read / MB, 4);
-    log_counter(l, 5, n->stored_read % MB, 4);
-    log_counter(l, 6, n->bytes_written / MB, 4);
-    log_counter(l, 7, n->bytes_written % MB, 4);
-    log_counter(l, 8, n->stored_written / MB, 4);
-    log_counter(l, 9, n->stored_written % MB, 4);
+    log_number(l, 0, ratio(host_read, tape_read), 2);
+    log_number(l, 1, ratio(host_written, tape_written), 2);
+    put_megabytes(l, 2, host_read);
+    put_megabytes(l, 4, tape_read);
+    put_megabytes(l, 6, host_written);
+    put_megabytes(l, 8, tape_written);
+}
+
+static void log_compression_reset(struct scsi_lu *lu)
+{
+    lu->drive->compression_since = lu->drive->counters;
 }
 
 /* 31h: tape capacity (IBM LTO), in MiB: remaining and maximum of partitions 0 and 1. */
@@ -198,12 +214,12 @@ const struct log_page drive_log_pages[DRIVE_LOG_PAGES] = {
     {.code = 0x16, .build = log_diagnostic_data, .fixed = true},
     {.code = 0x17, .build = log_volume_statistics, .fixed = true},
     {.code = 0x1a, .build = log_power, .fixed = true},
-    {.code = 0x1b, .build = log_compression},
+    {.code = 0x1b, .build = log_compression, .fixed = true, .reset = log_compression_reset},
     {.code = 0x2d, .build = log_service, .fixed = true},
     {.code = 0x2e, .build = log_tape_alert, .fixed = true, .reset = log_tape_alert_reset},
     {.code = 0x30, .build = log_usage, .fixed = true},
     {.code = 0x31, .build = log_capacity, .fixed = true},
-    {.code = 0x32, .build = log_compression},
+    {.code = 0x32, .build = log_compression, .fixed = true, .reset = log_compression_reset},
     {.code = 0x33, .build = log_write_retries, .fixed = true},
     {.code = 0x34, .build = log_read_retries, .fixed = true},
     {.code = 0x39, .build = log_port_errors, .fixed = true},
