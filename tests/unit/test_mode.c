@@ -333,6 +333,8 @@ static void test_alerts(void)
     CU_ASSERT_EQUAL(answer.in[8], 0x08); /* flag 5, not taken by this page */
     rig_cdb(rig.a, DRIVE, "4d 00 51 00 00 00 00 00 ff 00", NULL, 0, 255);
     CU_ASSERT_EQUAL(answer.in[8 + 3], 0x02); /* TAFC: somebody is to look */
+    rig_cdb(rig.a, DRIVE, "4d 00 6e 00 00 00 00 00 04 00", NULL, 0, 4); /* how long is it? */
+    CU_ASSERT_EQUAL(get_be16(answer.in + 2), 64 * 5);
     CU_ASSERT_EQUAL(alert_of(rig.a, 5), 1);
     rig_cdb(rig.a, DRIVE, "4d 00 51 00 00 00 00 00 ff 00", NULL, 0, 255);
     CU_ASSERT_EQUAL(answer.in[8 + 3], 0x00);

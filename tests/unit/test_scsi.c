@@ -857,7 +857,27 @@ static void test_descriptor_sense(void)
     rig_stop();
 }
 
+/* A host that is away for long misses none of what happens meanwhile. */
+static void test_attentions_kept(void)
+{
+    enum { KINDS = 13, FIRST = 0x2a01 };
+
+    rig_start();
+    for (int again = 0; again < 2; again++) {
+        for (uint16_t i = 0; i < KINDS; i++)
+            attention_raise(&rig.target->lus[1], (uint16_t)(FIRST + i), rig.a);
+    }
+    for (uint16_t i = 0; i < KINDS; i++) {
+        rig_cdb(rig.b, 1, TUR, NULL, 0, 0);
+        CHECK_SENSE(KEY_UNIT_ATTENTION, FIRST + i);
+    }
+    rig_cdb(rig.b, 1, TUR, NULL, 0, 0);
+    CHECK_SENSE(KEY_NOT_READY, ASC_NO_MEDIUM);
+    rig_stop();
+}
+
 static const struct check_test tests[] = {
+    {"attentions_kept", test_attentions_kept},
     {"inquiry", test_inquiry},
     {"vpd", test_vpd},
     {"names", test_names},

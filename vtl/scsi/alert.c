@@ -242,6 +242,16 @@ static bool extension_bit(struct scsi_lu *lu, unsigned bit)
     return extension && (extension[4] & bit);
 }
 
+/* Hosts ask with a short allocation length first how long the page is: flags that are not handed
+ * over are not taken either. */
+static bool has_room(const struct log_reply *l, unsigned first)
+{
+    enum { PARAMETER = 5 };
+    size_t flags = first > FLAGS ? 0 : FLAGS + 1 - (first ? first : 1);
+
+    return l->r->room >= l->r->len + flags * PARAMETER;
+}
+
 /* 2Eh (SSC-5 8.2.9): unless TARPF and TARPC ask to heed them, the parameter pointer and PC do not
  * count: it is always all flags as they are. */
 void log_tape_alert(struct log_reply *l)
@@ -251,12 +261,12 @@ void log_tape_alert(struct log_reply *l)
 
     if (l->control > LOG_DEFAULT_CUMULATIVE)
         return;
-    alerts =
-        extension_bit(l->lu, TAPLSD) ? alert_unread(l->lu, l->nexus) : alert_take(l->lu, l->nexus);
     if (!extension_bit(l->lu, TARPF))
         l->first = 0;
     if (!extension_bit(l->lu, TARPC))
         l->control = LOG_CUMULATIVE;
+    alerts = extension_bit(l->lu, TAPLSD) || !has_room(l, l->first) ? alert_unread(l->lu, l->nexus)
+                                                                    : alert_take(l->lu, l->nexus);
     for (unsigned flag = 1; flag <= FLAGS; flag++)
         log_counter(l, flag, (alerts >> (flag - 1)) & 1, 1);
 }
