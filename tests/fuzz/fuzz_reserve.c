@@ -91,24 +91,19 @@ static size_t ask(uint8_t action, uint8_t *buf, size_t size)
     return len;
 }
 
-/* Which of our nexuses a TransportID names; -1: another port. */
+/* Which of our nexuses a TransportID names, however it spells the ISID; -1: another port. */
 static int nexus_of(const uint8_t *id, size_t len)
 {
-    char text[256] = "";
+    static const char ours[] = "iqn.fuzz,i,0x";
+    char text[256] = "", *end;
+    unsigned long n;
 
     REQUIRE(len >= 24 && len % 4 == 0 && (id[0] & 0x0f) == 5 && get_be16(id + 2) == len - 4);
     memcpy(text, id + 4, len - 4 < sizeof(text) - 1 ? len - 4 : sizeof(text) - 1);
-    for (int n = 0; n < TARGET_NEXUSES; n++) {
-        char name[32];
-
-        snprintf(name, sizeof(name), "iqn.fuzz,i,0x%012d", n);
-        if (strcmp(text, name) == 0)
-            return n;
-        snprintf(name, sizeof(name), "iqn.fuzz,i,0x%d", n);
-        if (strcmp(text, name) == 0)
-            return n;
-    }
-    return -1;
+    if (strncmp(text, ours, sizeof(ours) - 1) != 0)
+        return -1;
+    n = strtoul(text + sizeof(ours) - 1, &end, 16);
+    return *end == '\0' && n < TARGET_NEXUSES ? (int)n : -1;
 }
 
 static void hear_registration(const uint8_t *d, size_t id_len, struct told *t)

@@ -161,11 +161,12 @@ void drive_forget_rao(struct drive *d);
 extern const uint8_t division_page[DIVISION_PAGE_SIZE], division_changeable[DIVISION_PAGE_SIZE];
 void division_refresh(struct scsi_lu *lu, uint8_t *page);
 unsigned division_check(struct scsi_lu *lu, const uint8_t *page);
+void division_settle(uint8_t *page);
 #define MODE_PAGE_PARTITION                                                                        \
     {                                                                                              \
         .code = 0x11, .size = DIVISION_PAGE_SIZE, .initial = division_page,                        \
         .changeable = division_changeable, .refresh = division_refresh, .check = division_check,   \
-        .unsaved = true, .variable = true                                                          \
+        .settle = division_settle, .unsaved = true, .variable = true                               \
     }
 /* What is chosen no longer holds: another medium, another division. */
 void division_forget(struct scsi_lu *lu);

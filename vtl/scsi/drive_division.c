@@ -209,6 +209,13 @@ unsigned division_check(struct scsi_lu *lu, const uint8_t *page)
     return divide(&t, page, capacity, &bad) ? 0 : bad;
 }
 
+/* Without a method nothing is chosen, whatever else came: so nothing has changed for a host. */
+void division_settle(uint8_t *page)
+{
+    if ((page[AT_FLAGS] & METHODS) == 0)
+        memcpy(page, division_page, sizeof(division_page));
+}
+
 unsigned division_chosen(struct scsi_lu *lu, uint64_t capacity[CARTRIDGE_PARTITIONS])
 {
     const struct tape t = tape_here(lu);

@@ -89,6 +89,9 @@ struct mode_page {
     /* Before new values are taken, each bit being changeable: 0, or the byte of the page that holds
      * what can't be done (26h/00h).  Must change nothing: another page of the list may be bad. */
     unsigned (*check)(struct scsi_lu *lu, const uint8_t *page);
+    /* Behind check: the same meaning has the same values, so that no change is told that is none.
+     */
+    void (*settle)(uint8_t *page);
     /* The new values are the current ones, which it may amend. */
     void (*changed)(struct scsi_lu *lu, uint8_t *page);
     bool unsaved; /* the page is of the medium or the moment: SP leaves it out */

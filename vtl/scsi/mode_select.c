@@ -139,6 +139,8 @@ static bool select_page(struct scsi_lu *lu, struct scsi_task *task, struct mode_
         bad = page->check(lu, v->pages[row]);
     if (bad)
         return bad_list(lu, task, list->at + bad, -1);
+    if (page->settle)
+        page->settle(v->pages[row]);
     v->given[row] = true;
     list->at += page->variable ? 2u + list->data[list->at + 1] : page->size;
     return true;
