@@ -74,8 +74,9 @@ static int prepare(struct cartridge *c, struct error *err)
 
     if (writer_others_owe(c, c->pos.partition))
         rc = writer_settle(c, err);
-    /* A cut elsewhere whose data was lost: it came before what is written now. */
-    if (rc == 0 && c->branching && w->open && w->published)
+    /* What was cut or lost elsewhere came before what is written now: no crash may bring it back
+     * beside it.  (A segment that is not published yet says so itself, with its first commit.) */
+    if (rc == 0 && c->dirty && w->open && w->published && w->len == 0)
         rc = super_publish(c, err);
     if (rc)
         return rc;
