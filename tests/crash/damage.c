@@ -715,6 +715,34 @@ static bool check_rebuild(const struct sample *s)
     return good;
 }
 
+/* With one superblock gone, no bit of the other can be turned over without being noticed. */
+static bool check_last_superblock(const struct sample *s)
+{
+    const struct object_copy *super = &s->objects[object_named(s, "super.a")];
+    uint8_t *data = must_have(malloc(super->len));
+    struct store *disk = NULL;
+    struct cartridge *k = NULL;
+    struct error err = ERROR_INIT;
+    size_t bit = 0;
+
+    must(simdisk_clone(s->disk, &disk, &err), &err);
+    must(store_delete(disk, "super.b", &err), &err);
+    for (; bit < super->len * 8 && !k; bit++) {
+        memcpy(data, super->data, super->len);
+        data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        must(store_put(disk, "super.a", data, super->len, &err), &err);
+        if (cartridge_open(disk, CARTRIDGE_READ_ONLY, &k, &err) != 0)
+            k = NULL;
+    }
+    if (k)
+        printf("damage: bit %zu of the last superblock is turned over, and it is believed\n",
+               bit - 1);
+    cartridge_close(k);
+    store_close(disk);
+    free(data);
+    return k == NULL;
+}
+
 static void free_samples(struct campaign *c)
 {
     for (size_t i = 0; i < c->sample_count; i++) {
@@ -751,7 +779,8 @@ int main(int argc, char **argv)
     log_set_level(LOG_LEVEL_ERROR);
     make_samples(&c);
     for (size_t i = 0; i < c.sample_count; i++)
-        failed += !check_rebuild(&c.samples[i]);
+        if (!check_rebuild(&c.samples[i]) || !check_last_superblock(&c.samples[i]))
+            failed++;
     for (uint64_t i = only == UINT64_MAX ? 0 : only; i < count || only != UINT64_MAX; i++) {
         c.rng = seed * 0x100000001b3u + i * 0x9e3779b97f4a7c15u * 31;
         if (!damage_one(&c, only != UINT64_MAX)) {

@@ -181,6 +181,43 @@ static int take_point(void *ctx, const struct cartridge_point *point)
     return w->nth-- == 0 ? 1 : 0;
 }
 
+static uint64_t filemarks_of(const struct medium *m)
+{
+    uint64_t n = 0;
+
+    for (unsigned p = 0; p < m->partitions; p++)
+        for (size_t i = 0; i < m->part[p].count; i++)
+            n += m->part[p].ids[i] == TAPE_FILEMARK;
+    return n;
+}
+
+/* What an undo took off the tape (l->before) is the newest point in turn. */
+static void check_undone(struct life *l)
+{
+    struct error err = ERROR_INIT;
+    struct point_wanted w = {.nth = 0};
+    bool taken = false;
+    int rc;
+
+    for (unsigned p = 0; p < l->before.partitions; p++)
+        taken =
+            taken || p >= l->now.partitions || !tape_is_prefix(&l->before.part[p], &l->now.part[p]);
+    if (!taken)
+        return;
+    rc = cartridge_points(l->c, take_point, &w, &err);
+    if (rc != 1 && l->on_error) { /* a point whose segments can't be looked at is none */
+        l->on_error(l);
+        w.nth = 0;
+        rc = cartridge_points(l->c, take_point, &w, &err);
+    }
+    if (rc != 1)
+        life_violation(l, "behind an undo there is no point to go back to");
+    if (w.point.objects != medium_count(&l->before) ||
+        w.point.filemarks != filemarks_of(&l->before))
+        life_violation(l, "behind an undo the newest point has %llu objects, not the %zu taken off",
+                       (unsigned long long)w.point.objects, medium_count(&l->before));
+}
+
 void life_undo(struct life *l, unsigned nth)
 {
     struct error err = ERROR_INIT;
@@ -192,6 +229,7 @@ void life_undo(struct life *l, unsigned nth)
         return;
     }
     l->target = (struct life_target){true, w.point.objects, w.point.filemarks};
+    medium_copy(&l->before, &l->now);
     rc = cartridge_undo(l->c, w.point.generation, &err);
     if (rc == 0 && !life_is_off(l)) {
         life_read(l, l->c);
@@ -200,6 +238,7 @@ void life_undo(struct life *l, unsigned nth)
                            (unsigned long long)w.point.objects, medium_count(&l->found));
         life_take_found(l);
         life_state_certain(l);
+        check_undone(l);
     }
     life_settle(l, rc, &err);
     l->target.set = false;

@@ -126,7 +126,7 @@ int main(int argc, char **argv)
         return violated;
     /* The same with a disk that fails and one that is full, in a tenth of the cuts. */
     o.cuts /= 10;
-    o.fail_syncs = 100000;
+    o.fail_syncs = 200000;
     violated = explore(&o, "failing syncs");
     o.fail_syncs = 0;
     o.full = true;
