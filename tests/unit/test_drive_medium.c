@@ -69,6 +69,8 @@ static void test_prevent(void)
     CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(1), &err), err);
     rig_cdb(rig.a, DRIVE, "1e 00 00 00 02 00", NULL, 0, 0);
     CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
+    rig_cdb(rig.a, DRIVE, "a3 0c 01 1e 00 00 00 00 00 20 00 00", NULL, 0, 32);
+    CU_ASSERT_EQUAL(answer.in[4 + 4], 0x01); /* the usage mask says so */
     rig_stop();
 }
 

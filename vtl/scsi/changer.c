@@ -25,7 +25,7 @@ static const struct opcode changer_opcodes[] = {
     {0x1c, NO_SA, 6, OP_PR_READ, "RECEIVE DIAGNOSTIC RESULTS", {0x01, 0xff, 0xff, 0xff}, SHORT,
      cmd_receive_diagnostic},
     {0x1d, NO_SA, 6, 0, "SEND DIAGNOSTIC", {0xf7, 0, 0xff, 0xff}, MOTION, cmd_send_diagnostic},
-    {0x1e, NO_SA, 6, OP_FREE, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x03}, SHORT,
+    {0x1e, NO_SA, 6, OP_FREE, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x01}, SHORT,
      cmd_prevent_allow},
     {0x2b, NO_SA, 10, 0, "POSITION TO ELEMENT", {0, 0xff, 0xff, 0xff, 0xff}, MOTION,
      cmd_position_to_element},

@@ -29,12 +29,9 @@ void cmd_request_sense(struct scsi_lu *lu, struct scsi_task *task)
     task_replied(task, &r, task->cdb[4]);
 }
 
+/* The values 2 and 3 are obsolete since SPC-4: that bit is not in the usage mask. */
 void cmd_prevent_allow(struct scsi_lu *lu, struct scsi_task *task)
 {
-    if (task->cdb[4] > 1) { /* 2 and 3 are obsolete since SPC-4 */
-        task_bad_cdb(lu, task, 4, 1);
-        return;
-    }
     if (task->cdb[4] == 1 && reservation_conflicts(lu, task->nexus, 0)) { /* ALLOW never does */
         task->status = SCSI_RESERVATION_CONFLICT;
         return;

@@ -49,7 +49,7 @@ static const struct opcode drive_opcodes[] = {
      cmd_receive_diagnostic},
     {0x1d, NO_SA, 6, OP_SYNC, "SEND DIAGNOSTIC", {0xf7, 0, 0xff, 0xff}, MOTION,
      cmd_send_diagnostic},
-    {0x1e, NO_SA, 6, OP_FREE, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x03}, SHORT,
+    {0x1e, NO_SA, 6, OP_FREE, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x01}, SHORT,
      cmd_prevent_allow},
     {0x2b, NO_SA, 10, OP_MEDIUM | OP_SYNC | OP_PR_READ, "LOCATE(10)",
      {0x07, 0, 0xff, 0xff, 0xff, 0xff, 0, 0xff}, MOTION, cmd_locate10},
