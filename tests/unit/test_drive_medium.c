@@ -652,6 +652,24 @@ static void test_unbuffered_error(void)
     rig_stop();
 }
 
+/* At early warning a WRITE is brought to the medium: what fails then is its own, and no older. */
+static void test_error_at_early_warning(void)
+{
+    rig_start();
+    rig_load(0); /* 8 MiB, early warning at 7 */
+    for (int i = 0; i < 28; i++)
+        CU_ASSERT_EQUAL(write_block(262144, 1), SCSI_GOOD);
+    rig_good(DRIVE, "10 00 00 00 00 00");
+    rig_store_fault = ERR_IO;
+    write_block(262144, 2);
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WRITE_ERROR);
+    CU_ASSERT_EQUAL(answer.sense[0] & 0x7f, 0x70); /* not deferred */
+    CHECK_INFO(262144);
+    rig_store_fault = 0;
+    CHECK_POSITION(28);
+    rig_stop();
+}
+
 /* A WRITE so large that the drive must store at once takes older blocks with it: their loss is
  * told, not only its own. */
 static void test_write_loses_older_blocks(void)
@@ -721,6 +739,7 @@ static const struct check_test tests[] = {
     {"deferred_for_the_writer", test_deferred_for_the_writer},
     {"deferred_at_move", test_deferred_at_move},
     {"unbuffered_error", test_unbuffered_error},
+    {"error_at_early_warning", test_error_at_early_warning},
     {"write_loses_older_blocks", test_write_loses_older_blocks},
     {"no_space", test_no_space},
 };

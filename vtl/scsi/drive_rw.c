@@ -190,21 +190,6 @@ static void write_warn_pews(struct scsi_lu *lu, struct scsi_task *task)
                                .information = 0});
 }
 
-/* Behind early warning each WRITE that succeeds says so (SSC-5 6.8, SEW=1): NO SENSE, EOM, nothing
- * left over.  At the first, what is buffered is brought to the medium. */
-static void write_warn(struct scsi_lu *lu, struct scsi_task *task)
-{
-    if (!lu->drive->warned && !drive_flush(lu, task))
-        return;
-    lu->drive->warned = true;
-    task_check(lu, task,
-               &(struct sense){.key = KEY_NO_SENSE,
-                               .code = ASC_END_OF_MEDIUM,
-                               .eom = true,
-                               .valid = true,
-                               .information = 0});
-}
-
 /* Synchronise what a command has written from object `first` on, of which `residual` is the count
  * for INFORMATION.  If nothing older is lost, it is this command's own error, and no deferred one.
  */
@@ -221,6 +206,22 @@ static bool write_sync(struct scsi_lu *lu, struct scsi_task *task, uint64_t firs
     }
     task_check(lu, task, &s);
     return false;
+}
+
+/* Behind early warning each WRITE that succeeds says so (SSC-5 6.8, SEW=1): NO SENSE, EOM, nothing
+ * left over.  At the first, what is buffered is brought to the medium; `first` and `residual` are
+ * those of write_sync(). */
+static void write_warn(struct scsi_lu *lu, struct scsi_task *task, uint64_t first, int64_t residual)
+{
+    if (!lu->drive->warned && !write_sync(lu, task, first, residual))
+        return;
+    lu->drive->warned = true;
+    task_check(lu, task,
+               &(struct sense){.key = KEY_NO_SENSE,
+                               .code = ASC_END_OF_MEDIUM,
+                               .eom = true,
+                               .valid = true,
+                               .information = 0});
 }
 
 /* A nexus that has locked itself to a key does not write with another (SSC-5 4.2.23.9). */
@@ -275,7 +276,7 @@ void cmd_write(struct scsi_lu *lu, struct scsi_task *task)
     if (!lu->buffered && !write_sync(lu, task, first, transfer_residual(&t, 0)))
         return;
     if (early_warning)
-        write_warn(lu, task);
+        write_warn(lu, task, first, transfer_residual(&t, 0));
     else if (!pews && beyond_pews(lu))
         write_warn_pews(lu, task);
 }
@@ -311,7 +312,7 @@ void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
     if (!immed && !write_sync(lu, task, first, count))
         return;
     if (early_warning)
-        write_warn(lu, task);
+        write_warn(lu, task, first, count);
     else if (!pews && beyond_pews(lu))
         write_warn_pews(lu, task);
 }
