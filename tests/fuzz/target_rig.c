@@ -196,6 +196,17 @@ static void bring_home(unsigned tape)
     REQUIRE(scsi_target_move(target, e.address, home(tape), NULL) == 0);
 }
 
+/* A reset closes no door. */
+static void close_doors(void)
+{
+    uint8_t close[6] = {0x1b, 0, 0, 0, 1};
+
+    for (uint16_t e = 0; e < TARGET_IE; e++) {
+        put_be16(close + 2, (uint16_t)(LIBRARY_ADDRESS_IMPORT_EXPORT + e));
+        target_run(0, 0, close, 6, NULL, 0, 0);
+    }
+}
+
 void target_rig_reset(void)
 {
     static const uint8_t lun[8], load[6] = {0x1b, 0, 0, 0, 1};
@@ -205,6 +216,7 @@ void target_rig_reset(void)
         target_take_attentions(0, l);
         clear_reservations(l);
     }
+    close_doors();
     for (unsigned t = 0; t < TARGET_TAPES; t++)
         bring_home(t);
     for (unsigned n = 0; n < TARGET_NEXUSES; n++) {
