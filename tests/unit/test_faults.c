@@ -8,6 +8,7 @@
 
 #include "tests/unit/changer_rig.h"
 #include "vtl/fault/faults.h"
+#include "vtl/fault/internal.h"
 #include "vtl/scsi/sense.h"
 
 #define REWIND "01 00 00 00 00 00"
@@ -154,6 +155,36 @@ static void test_disk_full(void)
     rig_good(DRIVE, "11 03 00 00 00 00");
     CU_ASSERT_EQUAL(write_block(9), SCSI_GOOD);
     rig_good(DRIVE, "10 00 00 00 01 00");
+    end();
+}
+
+static int count_bytes(void *ctx, const char *object, uint64_t size)
+{
+    (void)object;
+    *(uint64_t *)ctx += size + 1;
+    return 0;
+}
+
+/* What the layer does not pass on, no running daemon has: that the disk is nearly full, which is
+ * the end of the tape, and listing without looking at every object. */
+static void test_what_may_be_missing(void)
+{
+    char path[] = "/tmp/capstan-faults-XXXXXX";
+    struct store *store = NULL;
+    uint64_t left = 0, total = 0, names = 0;
+
+    begin();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path));
+    CHECK_OK(store_directory_open(path, false, &store, &err), err);
+    CHECK_OK(faults_store_layer(faults, "RIG001L8", store, &store, &err), err);
+    CHECK_OK(store_free(store, &left, &total, &err), err);
+    CU_ASSERT(total > 0 && left <= total);
+    CHECK_OK(store_put(store, "object", "123456", 6, &err), err);
+    CHECK_OK(store_list_names(store, count_bytes, &names, &err), err);
+    CU_ASSERT_EQUAL(names, 1);
+    CHECK_OK(store_delete(store, "object", &err), err);
+    store_close(store);
+    CU_ASSERT_EQUAL(rmdir(path), 0);
     end();
 }
 
@@ -453,6 +484,7 @@ static const struct check_test tests[] = {
     {"medium_error", test_medium_error},
     {"write_error", test_write_error},
     {"disk_full", test_disk_full},
+    {"what_may_be_missing", test_what_may_be_missing},
     {"load_failure", test_load_failure},
     {"robot_jam", test_robot_jam},
     {"drive_stuck", test_drive_stuck},

@@ -152,6 +152,17 @@ static int layer_list(struct store *s, store_list_fn *fn, void *ctx, struct erro
     return store_list(below(s), fn, ctx, err);
 }
 
+static int layer_names(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
+{
+    return store_list_names(below(s), fn, ctx, err);
+}
+
+/* Without it a full disk would be no end of the tape (vtl/cartridge/room.c). */
+static int layer_free(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err)
+{
+    return store_free(below(s), bytes, total, err);
+}
+
 static int layer_remove(struct store *s, const char *object, struct error *err)
 {
     return store_delete(below(s), object, err);
@@ -188,7 +199,9 @@ static const struct store_ops layer_ops = {
     .sync = layer_sync,
     .sync_names = layer_sync_names,
     .list = layer_list,
+    .names = layer_names,
     .remove = layer_remove,
+    .free = layer_free,
     .now = layer_now,
     .random = layer_random,
     .lock = layer_lock,
