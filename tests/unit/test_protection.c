@@ -559,6 +559,13 @@ static void test_deferred(void)
     CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WRITE_ERROR);
     CU_ASSERT_EQUAL(answer.sense[0] & 0x7f, 0x71);
     CHECK_INFO(2);
+    for (int i = 0; i < 2; i++) { /* they come back plain, and without protection */
+        rig_cdb(rig.a, DRIVE, "14 00 00 13 8c 00", NULL, 0, 5004);
+        CHECK_SENSE(KEY_NO_SENSE, ASC_NONE);
+        CHECK_INFO(4);
+        CU_ASSERT_EQUAL(answer.in_len, 5000);
+        CU_ASSERT_EQUAL(memcmp(answer.in, wire, 5000), 0);
+    }
     free(wire);
     rig_stop();
 }
