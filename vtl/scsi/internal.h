@@ -29,7 +29,7 @@
 #include "vtl/scsi/scsi.h"
 #include "vtl/scsi/sense.h"
 
-#define NEXUS_ATTENTIONS_MAX 16 /* as many as there are different ones */
+#define NEXUS_ATTENTIONS_MAX 16                           /* as many as there are different ones */
 #define TARGET_LUNS          (1 + LIBRARY_DRIVES_MAX + 1) /* changer, drives, test disk */
 #define LU_QUEUE_MAX         4096
 #define SERIAL_MAX           PERSONALITY_SERIAL_MAX
