@@ -3,6 +3,7 @@
 #include "cli/cartridge_use.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,4 +43,18 @@ int cartridge_use_store(struct cli *cli, const char *barcode, bool change, struc
 int cartridge_use_busy(const char *barcode, struct error *err)
 {
     return error_set(err, ERR_BUSY, "cartridge %s is in use by another program", barcode);
+}
+
+int cartridge_use_adopt(struct cli *cli, const char *barcode, json_t **result, struct error *err)
+{
+    json_t *args = json_pack("{ss}", "barcode", barcode);
+    const char *slot = cli_value(cli, "slot");
+    char place[32];
+
+    if (args && slot) {
+        snprintf(place, sizeof(place), "slot:%.20s", slot);
+        json_object_set_new(args, "to", json_string(place));
+    }
+    return args ? cli_perform(cli, "cartridge.adopt", args, result, err)
+                : error_set(err, ERR_NO_MEMORY, "there is no memory left");
 }

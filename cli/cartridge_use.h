@@ -17,6 +17,11 @@
 int cartridge_use_store(struct cli *cli, const char *barcode, bool change, struct store **out,
                         struct error *err);
 
+/* Let the library take in the cartridge that was built under library_import_begin(), into the slot
+ * of
+ * --slot.  *result says "place"; the caller drops it. */
+int cartridge_use_adopt(struct cli *cli, const char *barcode, json_t **result, struct error *err);
+
 /* The sentence for a cartridge that another program has locked. */
 int cartridge_use_busy(const char *barcode, struct error *err);
 

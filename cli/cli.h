@@ -112,6 +112,7 @@ CLI_VERB(cartridge_show);
 CLI_VERB(cartridge_verify);
 CLI_VERB(cartridge_export);
 CLI_VERB(cartridge_import);
+CLI_VERB(cartridge_clone);
 CLI_VERB(cartridge_undo);
 CLI_VERB(cartridge_retention);
 CLI_VERB(cartridge_rebuild);

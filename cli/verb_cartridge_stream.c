@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/cartridge_use.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/report.h"
@@ -316,20 +317,6 @@ static int build(struct job *job, struct interchange_import *in, const char *bar
     return rc;
 }
 
-static int adopt(struct cli *cli, const char *barcode, json_t **result, struct error *err)
-{
-    json_t *args = json_pack("{ss}", "barcode", barcode);
-    const char *slot = cli_value(cli, "slot");
-    char place[32];
-
-    if (args && slot) {
-        snprintf(place, sizeof(place), "slot:%.20s", slot);
-        json_object_set_new(args, "to", json_string(place));
-    }
-    return args ? cli_perform(cli, "cartridge.adopt", args, result, err)
-                : error_set(err, ERR_NO_MEMORY, "there is no memory left");
-}
-
 static int import_cartridge(struct job *job, struct interchange_import *in, const char *barcode,
                             json_t **result, struct error *err)
 {
@@ -341,7 +328,7 @@ static int import_cartridge(struct job *job, struct interchange_import *in, cons
         return rc;
     rc = build(job, in, barcode, path, err);
     if (!rc)
-        rc = adopt(job->cli, barcode, result, err);
+        rc = cartridge_use_adopt(job->cli, barcode, result, err);
     if (rc)
         library_import_abandon(path);
     return rc;

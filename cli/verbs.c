@@ -38,6 +38,10 @@ static const struct cli_verb verbs[] = {
     VERB("cartridge import", "FILE|- BARCODE", 2, 2, true, cartridge_import,
          "make a cartridge of a stream",
          "The cartridge appears in the library when all of the stream has been found good."),
+    VERB("cartridge clone", "SOURCE BARCODE", 2, 2, true, cartridge_clone,
+         "make another cartridge with the same contents",
+         "On btrfs, xfs and the like both share their bytes until one is overwritten: it takes no "
+         "time\nand no room.  What a writer has not synchronised yet does not come along."),
     VERB("cartridge undo", "BARCODE", 1, 1, true, cartridge_undo,
          "go back to what was on a cartridge before it was overwritten",
          "What is taken off the tape by that is kept in turn: 'undo' again does it again."),

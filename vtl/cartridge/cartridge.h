@@ -40,6 +40,8 @@
 struct cartridge_identity {
     char barcode[CARTRIDGE_BARCODE_MAX + 1]; /* A-Z 0-9, 1..32 characters, "ABC001L8" */
     uint8_t uuid[16];                        /* made by cartridge_create() */
+    uint8_t family[16];                      /* what segments carry: uuid, or of a clone the family
+                                              * of its source */
     uint8_t density;                         /* SSC density code: 0x5e is LTO-8 */
     bool worm;                               /* written once, never overwritten */
     uint64_t capacity;                       /* native bytes of the whole medium */
@@ -273,6 +275,26 @@ struct cartridge_report {
 /* Read every record of every partition and check headers, chain and payload.  ERR_CORRUPT if
  * anything is damaged; *report is filled in all the same.  Position afterwards: beginning. */
 int cartridge_verify(struct cartridge *c, struct cartridge_report *report, struct error *err);
+
+/* ---- clones ------------------------------------------------------------------------------------
+ */
+
+struct cartridge_cloned {
+    uint64_t
+        segments; /* of the clone; those it took over share their bytes with the source, if ... */
+    bool shared;  /* ... the stores can do that for all of them; else they were copied */
+    uint64_t objects; /* on its tape */
+};
+
+/* Make in the store `to`, which must hold no objects (ERR_EXISTS), another cartridge with what is
+ * committed on the one in `source`: partitions, blocks as they are stored, what hosts noted about
+ * them, WORM; not its undo points, its write protection, the history of its medium.  The source is
+ * only read, and may have a writer; ERR_BUSY: that one has just overwritten what was to be cloned.
+ * Durable on return; before, a crash leaves no cartridge in `to`, or all of it.  On failure what
+ * was made is removed.  Other errors: ERR_RANGE (the barcode), as cartridge_open(), as
+ * store_clone(). */
+int cartridge_clone(struct store *source, struct store *to, const char *barcode,
+                    struct cartridge_cloned *report, struct error *err);
 
 /* ---- when both superblocks are gone ------------------------------------------------------------
  */

@@ -56,6 +56,8 @@ void identity_encode(const struct cartridge_identity *id, uint32_t features,
     put_le64(out + 96, id->limbo_bytes);
     put_le64(out + 104, (uint64_t)id->limbo_ns);
     put_le32(out + 112, features);
+    if (features & FEATURE_CLONED)
+        memcpy(out + 116, id->family, 16);
     put_le32(out + 252, crc32c(out, 252));
 }
 
@@ -100,6 +102,7 @@ int identity_decode(const uint8_t *data, size_t len, struct cartridge_identity *
                          "a newer program",
                          *features);
     identity_fields(data, id);
+    memcpy(id->family, *features & FEATURE_CLONED ? data + 116 : id->uuid, 16);
     if (identity_check(id, err) != 0)
         return error_set(err, ERR_CORRUPT, "the cartridge's object '%s' holds impossible values",
                          IDENTITY_OBJECT);

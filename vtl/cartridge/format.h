@@ -22,7 +22,8 @@
 enum format_feature {
     FEATURE_DIVIDED = 1u << 0, /* superblocks of version 2: partitions, notes in limbo */
     FEATURE_BLOCKS = 1u << 1,  /* records with flags: compressed, encrypted, protected blocks */
-    FEATURES_KNOWN = (1u << 2) - 1,
+    FEATURE_CLONED = 1u << 2,  /* segments carry the family of the identity */
+    FEATURES_KNOWN = (1u << 3) - 1,
 };
 
 #define IDENTITY_OBJECT "identity"
@@ -57,7 +58,7 @@ int identity_check(const struct cartridge_identity *id, struct error *err);
 /* ---- segment header -------------------------------------------------------------------------- */
 
 struct segment_header {
-    uint8_t uuid[16]; /* of the cartridge */
+    uint8_t uuid[16]; /* the family of the cartridge */
     uint64_t seq;     /* number of the segment, never used twice */
     uint64_t epoch;   /* random: no other segment has it */
     uint32_t partition;

@@ -17,6 +17,7 @@
  *   attribute.c  MAM and write protection
  *   undo.c       going back to what was overwritten
  *   verify.c     reading everything
+ *   clone.c      another cartridge with the same contents
  *   rebuild.c    a map made of the segments, when both superblocks are gone
  *
  * Invariants:
@@ -410,6 +411,9 @@ static inline struct map *cartridge_map(struct cartridge *c)
 
 /* Read the identity of c->store into c. */
 int cartridge_load_identity(struct cartridge *c, struct error *err);
+
+/* ERR_EXISTS: something other than a half-made cartridge is in store. */
+int cartridge_check_empty(struct store *store, const char *barcode, struct error *err);
 
 /* ---- room.c -----------------------------------------------------------------------------------
  */

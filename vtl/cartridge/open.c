@@ -58,24 +58,31 @@ static int refuse_object(void *ctx, const char *object, uint64_t size)
     return -ERR_EXISTS;
 }
 
-int cartridge_create(struct store *store, struct cartridge_identity *id, struct error *err)
+int cartridge_check_empty(struct store *store, const char *barcode, struct error *err)
 {
     char found[STORE_NAME_MAX + 1] = "";
+    int rc = store_list(store, refuse_object, found, err);
+
+    if (found[0])
+        return error_set(err, ERR_EXISTS,
+                         "cartridge %s: its place is not empty, it holds '%s' already", barcode,
+                         found);
+    return rc;
+}
+
+int cartridge_create(struct store *store, struct cartridge_identity *id, struct error *err)
+{
     uint8_t raw[IDENTITY_SIZE];
     struct super super = {.next_seq = 1, .map.division = division_whole(id)};
     int rc = identity_check(id, err);
 
-    if (rc)
-        return rc;
-    rc = store_list(store, refuse_object, found, err);
-    if (found[0])
-        return error_set(err, ERR_EXISTS,
-                         "cartridge %s: its place is not empty, it holds '%s' already", id->barcode,
-                         found);
+    if (rc == 0)
+        rc = cartridge_check_empty(store, id->barcode, err);
     if (rc == 0)
         rc = store_random(store, id->uuid, sizeof(id->uuid), err);
     if (rc)
         return rc;
+    memcpy(id->family, id->uuid, sizeof(id->family));
     id->created_ns = store_now(store);
     rc = super_write(store, id->uuid, &super, err);
     if (rc)

@@ -41,7 +41,7 @@ static int find_segment(void *ctx, const char *object, uint64_t size)
     if (rc)
         return rc;
     if (got < sizeof(raw) || !segment_header_decode(raw, &h) || h.seq != seg.seq ||
-        memcmp(h.uuid, b->c.identity.uuid, sizeof(h.uuid)) != 0) {
+        memcmp(h.uuid, b->c.identity.family, sizeof(h.uuid)) != 0) {
         b->report->left_out++;
         return 0;
     }

@@ -119,7 +119,7 @@ int walk_start(struct cartridge *c, const struct segment *seg, struct walk *w, s
         w->index.damage = "its segment's object is missing, empty or no regular file";
     else if (got < sizeof(raw) || !segment_header_decode(raw, &h))
         w->index.damage = "the header of its segment is damaged";
-    else if (memcmp(h.uuid, c->identity.uuid, sizeof(h.uuid)) != 0)
+    else if (memcmp(h.uuid, c->identity.family, sizeof(h.uuid)) != 0)
         w->index.damage = "its segment belongs to another cartridge";
     else if (h.seq != seg->seq || h.epoch != seg->epoch || h.partition != seg->partition ||
              h.first_lba != seg->first.lba || h.first_file != seg->first.file ||

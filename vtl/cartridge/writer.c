@@ -106,7 +106,7 @@ int writer_begin(struct cartridge *c, uint32_t partition, struct error *err)
     if (rc)
         return rc;
     c->super.next_seq++;
-    memcpy(h.uuid, c->identity.uuid, sizeof(h.uuid));
+    memcpy(h.uuid, c->identity.family, sizeof(h.uuid));
     h.first_lba = seg.first.lba;
     h.first_file = seg.first.file;
     h.first_used = seg.first.used;

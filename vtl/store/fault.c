@@ -244,6 +244,21 @@ static int fault_remove(struct store *s, const char *object, struct error *err)
     return store_delete(f->below, object, err);
 }
 
+static int fault_clone(struct store *s, const char *object, struct store *from, uint64_t size,
+                       bool *shared, struct error *err)
+{
+    struct fault *f = fault_of(s);
+    struct fault_rule r;
+    int rc;
+
+    if (fault_strikes(f, FAULT_APPEND, &r, &rc, err))
+        return rc;
+    rc = store_clone(f->below, object, from, r.kind == FAULT_SHORT ? size / 2 : size, shared, err);
+    if (rc == 0 && r.kind == FAULT_SHORT)
+        rc = error_set(err, ERR_IO, "fault layer: only a part was cloned");
+    return rc;
+}
+
 static int fault_free(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err)
 {
     return store_free(fault_of(s)->below, bytes, total, err);
@@ -296,6 +311,7 @@ static const struct store_ops fault_ops = {
     .list = fault_list,
     .names = fault_names,
     .remove = fault_remove,
+    .clone = fault_clone,
     .free = fault_free,
     .now = fault_now,
     .random = fault_random,

@@ -13,7 +13,7 @@
 
 enum fault_op {
     FAULT_PUT = 1 << 0,
-    FAULT_APPEND = 1 << 1,
+    FAULT_APPEND = 1 << 1, /* clones, too */
     FAULT_READ = 1 << 2,
     FAULT_SIZE = 1 << 3,
     FAULT_TRUNCATE = 1 << 4,

@@ -6,9 +6,13 @@
 #include "vtl/store/store.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/checked.h"
+#include "common/cleanup.h"
+
+#define CLONE_STEP (1u << 20)
 
 static bool letter_allowed(char c)
 {
@@ -132,6 +136,46 @@ int store_delete(struct store *s, const char *object, struct error *err)
     int rc = check_name(object, err);
 
     return rc ? rc : s->ops->remove(s, object, err);
+}
+
+/* Read and append, then sync: durable even before it must be. */
+static int clone_by_copy(struct store *s, const char *object, struct store *from, uint64_t size,
+                         struct error *err)
+{
+    CLEANUP_FREE uint8_t *buf = malloc(CLONE_STEP);
+    uint64_t at = 0;
+    size_t got = 1;
+    int rc = buf ? 0 : error_set(err, ERR_NO_MEMORY, "no memory to copy %s", object);
+
+    while (rc == 0 && got > 0 && at < size) {
+        struct iovec iov = {.iov_base = buf};
+
+        rc = store_read(from, object, at, buf, size - at < CLONE_STEP ? size - at : CLONE_STEP,
+                        &got, err);
+        iov.iov_len = got;
+        if (rc == 0 && (got > 0 || at == 0)) /* an empty one is made as well */
+            rc = store_append(s, object, at, &iov, 1, err);
+        at += got;
+    }
+    return rc ? rc : store_sync(s, object, err);
+}
+
+int store_clone(struct store *s, const char *object, struct store *from, uint64_t size,
+                bool *shared, struct error *err)
+{
+    struct error why = ERROR_INIT;
+    uint64_t there;
+    int rc = check_name(object, err);
+
+    *shared = false;
+    if (rc)
+        return rc;
+    if (store_size(s, object, &there, &why) == 0)
+        return error_set(err, ERR_EXISTS, "%s is there already", object);
+    if (why.code != ERR_NOT_FOUND)
+        return error_set(err, why.code, "%s", why.message);
+    rc = s->ops->clone ? s->ops->clone(s, object, from, size, shared, err) : -ERR_UNSUPPORTED;
+    return rc == -ERR_UNSUPPORTED ? clone_by_copy(s, object, from, size, err) : rc;
 }
 
 int store_free(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err)

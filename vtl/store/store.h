@@ -14,6 +14,7 @@
  *      neighbourhood, in any order, or not at all.
  *   3. store_put() is atomic and durable: after a cut the object holds the old or the new content.
  *   4. store_delete() is durable when the next store_sync_names() returns.
+ *      So are the store_clone()s before it.
  *   5. After store_sync() failed once, nothing appended since the last good sync may be taken as
  *      stored, even if a later sync "succeeds" (fsyncgate): the caller writes it elsewhere.
  *
@@ -55,6 +56,9 @@ struct store_ops {
     /* As list, with sizes of 0; NULL: list is as good. */
     int (*names)(struct store *s, store_list_fn *fn, void *ctx, struct error *err);
     int (*remove)(struct store *s, const char *object, struct error *err);
+    /* NULL, or ERR_UNSUPPORTED with nothing done: it is read and appended. */
+    int (*clone)(struct store *s, const char *object, struct store *from, uint64_t size,
+                 bool *shared, struct error *err);
     /* NULL: it is not known. */
     int (*free)(struct store *s, uint64_t *bytes, uint64_t *total, struct error *err);
     int64_t (*now)(struct store *s); /* wall clock, ns since 1970 */
@@ -98,6 +102,14 @@ int store_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err)
  * is listed without reading 100,000 inodes. */
 int store_list_names(struct store *s, store_list_fn *fn, void *ctx, struct error *err);
 int store_delete(struct store *s, const char *object, struct error *err);
+
+/* Make object, which must not be there, with the first size bytes (fewer, if it has fewer) of the
+ * one of that name in the store `from`.  They share the disk's blocks where the file system can
+ * (*shared), else they are copied; neither is ever changed through the other.  Many are durable by
+ * one store_sync_names().  After an error some of object may be there.  ERR_NOT_FOUND: from has
+ * none; ERR_EXISTS. */
+int store_clone(struct store *s, const char *object, struct store *from, uint64_t size,
+                bool *shared, struct error *err);
 
 /* Bytes that can still be stored, and how many there would be in an empty store: of the file system
  * or the disk as it is now, which others may be filling as well.  Cheap, but a system call.
