@@ -35,6 +35,7 @@
 
 /* TapeAlert flags (SSC-5 annex A) that the medium raises. */
 enum tape_alert {
+    ALERT_HARD_ERROR = 3,
     ALERT_MEDIUM = 4,
     ALERT_READ_FAILURE = 5,
     ALERT_WRITE_FAILURE = 6,

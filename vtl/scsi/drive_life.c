@@ -93,7 +93,7 @@ void life_failed(struct scsi_lu *lu, const struct scsi_task *task, const struct 
     e->clock_ms = lu_clock_ms(lu, &e->clock_origin);
     if (id)
         mam_medium_serial(lu->drive, e->medium);
-    alert_raise(lu, 3);
+    alert_raise(lu, ALERT_HARD_ERROR);
 }
 
 /* The 68 bytes of a parameter (SSC-5 8.3.8, tape diagnostic data). */

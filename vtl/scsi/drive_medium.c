@@ -81,8 +81,8 @@ static bool drive_open(struct scsi_lu *lu)
     library_barcode_media(d->barcode, &media);
     if (media.worm && (rc == -ERR_FORMAT || rc == -ERR_CORRUPT)) /* somebody was at it */
         return load_refused(lu, ASC_WORM_INTEGRITY, ALERT_WORM_INTEGRITY, err.message);
-    return load_refused(lu, rc == -ERR_FORMAT ? ASC_INCOMPATIBLE_MEDIUM : ASC_LOAD_FAILED, 4,
-                        err.message);
+    return load_refused(lu, rc == -ERR_FORMAT ? ASC_INCOMPATIBLE_MEDIUM : ASC_LOAD_FAILED,
+                        ALERT_MEDIUM, err.message);
 }
 
 static bool load_cleaning(struct scsi_lu *lu)
@@ -187,7 +187,7 @@ bool drive_sync(struct scsi_lu *lu, struct sense *s)
     log_error("Drive %u: written blocks are lost: %s", d->number, err.message);
     d->write_blocked = true;
     d->counters.write_errors++;
-    alert_raise(lu, 6);
+    alert_raise(lu, ALERT_WRITE_FAILURE);
     *s = (struct sense){.key = KEY_MEDIUM_ERROR,
                         .code = ASC_WRITE_ERROR,
                         .deferred = true,
@@ -291,7 +291,7 @@ static void do_unload(struct scsi_lu *lu, struct scsi_task *task, bool hold)
     struct sense s;
 
     if (lu_prevented(lu)) {
-        alert_raise(lu, 10);
+        alert_raise(lu, ALERT_REMOVAL_PREVENTED);
         task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED);
     } else if (d->medium == MEDIUM_NONE) {
         return; /* nothing to do is no error (SSC-5 7.3) */

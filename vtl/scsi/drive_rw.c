@@ -157,7 +157,7 @@ static void write_failed(struct scsi_lu *lu, struct scsi_task *task, int rc, str
     log_error("Drive %u: a write failed: %s", lu->drive->number, err->message);
     lu->drive->counters.write_errors++;
     lu->drive->write_blocked = true;
-    alert_raise(lu, 6);
+    alert_raise(lu, ALERT_WRITE_FAILURE);
     if (rc == -ERR_NO_SPACE) {
         s.key = KEY_VOLUME_OVERFLOW;
         s.code = ASC_END_OF_MEDIUM;

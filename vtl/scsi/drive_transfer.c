@@ -142,7 +142,7 @@ void read_failed(struct scsi_lu *lu, struct scsi_task *task, int rc, struct erro
 {
     if (rc == -ERR_CORRUPT || rc == -ERR_IO) {
         lu->drive->counters.read_errors++;
-        alert_raise(lu, 5);
+        alert_raise(lu, ALERT_READ_FAILURE);
     }
     drive_error(lu, task, rc, err, residual);
 }
