@@ -256,6 +256,40 @@ static void test_cartridge_create(void)
     clean();
 }
 
+static uint16_t place_of(struct library *lib, const char *barcode)
+{
+    struct library_element e = {0};
+
+    CHECK_OK(library_find(lib, barcode, &e, &err), err);
+    return e.address;
+}
+
+/* Who loaded a cartridge carries it back to its slot: that one is given away last. */
+static void test_slot_awaiting(void)
+{
+    struct library *lib;
+    uint16_t slot, drive;
+
+    fresh();
+    lib = reopen(&geometry);
+    slot = library_first(lib, ELEMENT_SLOT);
+    drive = library_first(lib, ELEMENT_DRIVE);
+    CHECK_OK(make(lib, "ABC001L8", slot), err);
+    CHECK_OK(library_move(lib, slot, drive, &err), err);
+    for (int i = 1; i < 8; i++) {
+        char barcode[16];
+
+        snprintf(barcode, sizeof(barcode), "FIL%03dL8", i);
+        CHECK_OK(make(lib, barcode, 0xffff), err);
+        CU_ASSERT_EQUAL(place_of(lib, barcode), slot + i);
+    }
+    CHECK_OK(make(lib, "LASTONL8", 0xffff), err);
+    CU_ASSERT_EQUAL(place_of(lib, "LASTONL8"), slot);
+    CHECK_FAILS(make(lib, "NOROOML8", 0xffff), ERR_STATE, err);
+    library_close(lib);
+    clean();
+}
+
 static void test_barcode_media(void)
 {
     struct library_media m;
@@ -619,6 +653,7 @@ static const struct check_test tests[] = {
     {"exchange", test_exchange},
     {"elements_in_order", test_elements_in_order},
     {"cartridge_create", test_cartridge_create},
+    {"slot_awaiting", test_slot_awaiting},
     {"barcode_media", test_barcode_media},
     {"layout", test_layout},
     {"strays", test_strays},

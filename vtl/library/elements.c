@@ -111,15 +111,32 @@ struct library_element *library_lookup_barcode(struct library *lib, const char *
     return NULL;
 }
 
+/* Is a cartridge out of this slot in a drive?  Its host will carry it back there. */
+static bool is_awaiting(const struct library *lib, const struct library_element *slot)
+{
+    for (unsigned i = 0; i < lib->element_count; i++) {
+        const struct library_element *e = &lib->elements[i];
+
+        if (e->type == ELEMENT_DRIVE && e->full && e->source_valid && e->source == slot->address)
+            return true;
+    }
+    return false;
+}
+
+static bool is_empty_slot(const struct library_element *e)
+{
+    return e->type == ELEMENT_SLOT && !e->full;
+}
+
 struct library_element *library_empty_slot(struct library *lib)
 {
-    for (; lib->empty_hint < lib->element_count; lib->empty_hint++) {
-        struct library_element *e = &lib->elements[lib->empty_hint];
-
-        if (e->type == ELEMENT_SLOT && !e->full)
-            return e;
+    while (lib->empty_hint < lib->element_count && !is_empty_slot(&lib->elements[lib->empty_hint]))
+        lib->empty_hint++;
+    for (unsigned i = lib->empty_hint; i < lib->element_count; i++) {
+        if (is_empty_slot(&lib->elements[i]) && !is_awaiting(lib, &lib->elements[i]))
+            return &lib->elements[i];
     }
-    return NULL;
+    return lib->empty_hint < lib->element_count ? &lib->elements[lib->empty_hint] : NULL;
 }
 
 /* ---- laying out ------------------------------------------------------------------------------ */

@@ -96,7 +96,8 @@ int library_load_removed(struct library *lib, struct error *err);
 
 int library_check_geometry(const struct library_geometry *g, struct error *err);
 
-/* The first empty slot, or NULL.  With the lock held. */
+/* The first empty slot, or NULL; those that cartridges in drives came from are the last choice.
+ * With the lock held. */
 struct library_element *library_empty_slot(struct library *lib);
 
 /* Remove half-made cartridges and take in directories that have no place yet.  At open, before

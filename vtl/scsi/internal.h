@@ -312,8 +312,6 @@ bool task_list(struct scsi_lu *lu, struct scsi_task *task, size_t want);
 /* A unit attention for every nexus but `except` (may be NULL). */
 void attention_raise(struct scsi_lu *lu, uint16_t code, const struct scsi_nexus *except);
 bool attention_take(struct scsi_lu *lu, struct scsi_nexus *nexus, bool resets_only, uint16_t *code);
-/* On every unit of the target, for every nexus. */
-void attention_raise_all(struct scsi_target *target, uint16_t code);
 /* The nexus knows of it already: none of its units has to say so any more. */
 void attention_withdraw(struct scsi_nexus *nexus, uint16_t code);
 /* A unit appears: every nexus finds it as after power on. */

@@ -43,14 +43,6 @@ void attention_raise(struct scsi_lu *lu, uint16_t code, const struct scsi_nexus 
     }
 }
 
-void attention_raise_all(struct scsi_target *target, uint16_t code)
-{
-    for (unsigned i = 0; i < target->lu_count; i++) {
-        if (target->lus[i].present)
-            attention_raise(&target->lus[i], code, NULL);
-    }
-}
-
 static void attention_drop(struct nexus_lu *n, unsigned at)
 {
     n->attentions--;

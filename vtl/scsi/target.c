@@ -253,6 +253,14 @@ static int drive_appear(struct scsi_lu *lu, struct scsi_target *target, unsigned
     return 0;
 }
 
+/* SPC-5 6.33 asks one device server to tell every nexus.  It is that of LUN 0: st(4) gives up a
+ * backup under way for any unit attention, and next to a drive of metal another one may be plugged
+ * in. */
+static void luns_changed(struct scsi_target *target)
+{
+    attention_raise(&target->lus[0], ASC_REPORTED_LUNS_CHANGED, NULL);
+}
+
 int scsi_target_drive_add(struct scsi_target *target, unsigned *drive, struct error *err)
 {
     CLEANUP_UNLOCK(&target->topology);
@@ -271,7 +279,7 @@ int scsi_target_drive_add(struct scsi_target *target, unsigned *drive, struct er
         library_drive_remove(target->library, *drive, &ignored);
         return rc;
     }
-    attention_raise_all(target, ASC_REPORTED_LUNS_CHANGED);
+    luns_changed(target);
     return 0;
 }
 
@@ -306,7 +314,7 @@ int scsi_target_drive_remove(struct scsi_target *target, unsigned drive, struct 
         drive_vanish(lu);
     pthread_mutex_unlock(&changer->device);
     if (rc == 0)
-        attention_raise_all(target, ASC_REPORTED_LUNS_CHANGED);
+        luns_changed(target);
     return rc;
 }
 
