@@ -664,7 +664,7 @@ static void test_log_capacities(void)
     choose(FDP, 9, 0, 0, NULL);
     CU_ASSERT_EQUAL(format(1), SCSI_GOOD);
     for (uint8_t p = 0; p < 2; p++) {
-        uint64_t mb = (p == 1 ? LTO8_UNIT : 102 * LTO8_UNIT) / 1000000;
+        uint64_t mb = (p == 1 ? 1u : 102u) * (uint64_t)LTO8_UNIT / 1000000;
 
         CU_ASSERT_EQUAL(locate_in(0, p, 0), SCSI_GOOD);
         CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "4d 00 4c 00 00 00 00 02 00 00", NULL, 0, 512),
