@@ -266,14 +266,27 @@ int cartridge_undo(struct cartridge *c, uint64_t generation, struct error *err);
 /* ---- checking ----------------------------------------------------------------------------------
  */
 
+/* How closely to look; each looks at all that the one before does, too. */
+enum cartridge_depth {
+    CARTRIDGE_HEADERS,    /* superblocks, map, headers of segments and records, chain, indexes */
+    CARTRIDGE_PAYLOADS,   /* the CRC of each payload */
+    CARTRIDGE_PROTECTION, /* each block is decoded, and the CRC holds that its host sent with it */
+};
+
 struct cartridge_report {
     uint64_t blocks, filemarks, bytes; /* that are good */
     uint64_t damaged;                  /* objects that are not */
     uint64_t first_damaged;            /* address of the first of them */
+    uint64_t protected_blocks; /* CARTRIDGE_PROTECTION: of blocks, those with a host's CRC */
+    uint64_t unchecked;        /* ... and beside blocks: stored well, but encrypted */
 };
 
-/* Read every record of every partition and check headers, chain and payload.  ERR_CORRUPT if
- * anything is damaged; *report is filled in all the same.  Position afterwards: beginning. */
+/* Look at every record of every partition.  ERR_CORRUPT if anything is damaged; *report is filled
+ * in all the same.  Position afterwards: beginning. */
+int cartridge_check(struct cartridge *c, enum cartridge_depth depth,
+                    struct cartridge_report *report, struct error *err);
+
+/* As cartridge_check() of CARTRIDGE_PAYLOADS. */
 int cartridge_verify(struct cartridge *c, struct cartridge_report *report, struct error *err);
 
 /* ---- clones ------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@
  *   undo.c       going back to what was overwritten
  *   verify.c     reading everything
  *   clone.c      another cartridge with the same contents
+ *   scrub.c      the same at leisure, remembering what was found; see scrub.h
  *   rebuild.c    a map made of the segments, when both superblocks are gone
  *
  * Invariants:
@@ -340,6 +341,68 @@ size_t super_limbo_expired(const struct cartridge *c, const struct map *map);
 /* Give all of limbo back to the store, at once (it is full). */
 void super_drop_limbo(struct cartridge *c);
 
+/* ---- verify.c ---------------------------------------------------------------------------------
+ */
+
+struct verify {
+    enum cartridge_depth depth;
+    struct cartridge_report *report;
+    /* Told of each record whose objects are damaged; non-zero ends the work and is returned.  With
+     * it, a block that the store can't read is a damaged one; without it (NULL), an ERR_IO. */
+    int (*damaged)(void *ctx, const struct segment *seg, uint64_t lba, uint64_t count,
+                   struct error *err);
+    void *ctx;
+    uint64_t offset; /* of the record that is looked at */
+    bool frame_bad;  /* a segment's header, a COMMIT or an END: no object is damaged by it */
+    uint8_t *buf;    /* one record */
+    size_t room;
+    uint8_t *plain; /* one block, decoded */
+    size_t plain_room;
+};
+
+/* Check the part of seg that is on the tape, whatever its END record says; the report is added to.
+ * verify_free() when all are done. */
+int verify_segment(struct cartridge *c, struct verify *v, const struct segment *seg,
+                   struct error *err);
+void verify_free(struct verify *v);
+
+/* ---- scrub.c ----------------------------------------------------------------------------------
+ */
+
+/* When a segment was found as it should be, or its damage was written down. */
+struct scrub_mark {
+    uint64_t seq, epoch;
+    uint64_t end_lba; /* up to there */
+    uint64_t pass;
+    int64_t verified_ns;
+    bool frame_bad;
+};
+
+/* Objects of a segment that were found damaged. */
+struct scrub_bad {
+    uint64_t seq, epoch;
+    uint32_t partition;
+    uint64_t lba, count;
+    int64_t found_ns;
+};
+
+struct scrub {
+    uint64_t pass;            /* its number; 0: there was none */
+    bool unfinished;          /* it goes on with the next call */
+    struct scrub_mark *marks; /* in rising order of seq */
+    size_t mark_count, mark_room;
+    struct scrub_bad *bad; /* in rising order of seq, then lba; they do not overlap */
+    size_t bad_count, bad_room;
+};
+
+/* Take over what the store's object says.  Never fails: what can't be read, or is no such object,
+ * says nothing. */
+void scrub_load(struct cartridge *c);
+void scrub_free(struct scrub *s);
+
+/* Is lba of seg in quarantine?  Ask only if there is a list (bad_count). */
+bool scrub_is_bad(const struct scrub *s, const struct segment *seg, uint64_t lba);
+
 /* ---- the handle -------------------------------------------------------------------------------
  */
 
@@ -387,6 +450,10 @@ struct cartridge {
     struct index_cache cache;
     struct read_ahead ahead;
     struct room room;
+    struct scrub scrub;
+    /* Told of all bytes read from segments, if it is there; non-zero ends the reading. */
+    int (*meter)(void *ctx, size_t bytes, struct error *err);
+    void *meter_ctx;
     struct codec *codec; /* made when a compressed block is read */
     void *plain;         /* of plain_room bytes: a plain block that the caller has no room for */
     size_t plain_room;

@@ -424,6 +424,7 @@ int cartridge_open(struct store *store, enum cartridge_mode mode, struct cartrid
         cartridge_close(c);
         return rc;
     }
+    scrub_load(c);
     *out = c;
     return 0;
 }
@@ -437,6 +438,8 @@ int cartridge_refresh(struct cartridge *c, struct error *err)
         return error_set(err, ERR_STATE, "cartridge %s is open for writing: it is always fresh",
                          c->identity.barcode);
     rc = load_reading(c, err);
+    if (rc == 0 && !c->meter) /* a scrub knows more than its object */
+        scrub_load(c);
     c->ahead.seq = 0;
     if (c->pos.partition >= cartridge_partition_count(c)) /* a writer divided it anew */
         c->pos = (struct position){0};
@@ -468,6 +471,7 @@ void cartridge_close(struct cartridge *c)
     codec_free(c->codec);
     free(c->plain);
     recover_drop(c);
+    scrub_free(&c->scrub);
     super_free(&c->super);
     free(c);
 }

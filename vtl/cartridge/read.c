@@ -146,6 +146,11 @@ static int find_block(struct cartridge *c, struct object *o, struct error *err)
         return error_set(err, ERR_END_OF_DATA, "end of data at block %llu",
                          (unsigned long long)lba);
     rc = place_object(c, c->pos.partition, lba, o, err);
+    if (rc == 0 && o->kind == OBJECT_BLOCK && c->scrub.bad_count &&
+        scrub_is_bad(&c->scrub, o->segment, lba)) {
+        step_over_block(c, o);
+        return damaged(c, lba, "it is in quarantine: a scrub found it damaged", err);
+    }
     if (rc || o->kind == OBJECT_BLOCK)
         return rc;
     if (o->kind == OBJECT_FILEMARK) {

@@ -6,20 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vtl/cartridge/codec.h"
 #include "vtl/cartridge/internal.h"
 
-struct verify {
-    struct cartridge_report *report;
-    uint8_t *buf; /* one record */
-    size_t room;
-    bool frame_bad; /* a segment's header, a COMMIT or an END: no object is damaged by it */
+/* What became of a record. */
+struct finding {
+    bool holds;
+    bool protected_block; /* its host's CRC was compared */
+    bool unchecked;       /* it can't be: only the key's owner can */
 };
 
-static void count_damaged(struct verify *v, uint64_t lba, uint64_t n)
+static int count_damaged(struct verify *v, const struct segment *seg, uint64_t lba, uint64_t n,
+                         struct error *err)
 {
     if (v->report->damaged == 0 || lba < v->report->first_damaged)
         v->report->first_damaged = lba;
     v->report->damaged += n;
+    return v->damaged ? v->damaged(v->ctx, seg, lba, n, err) : 0;
 }
 
 static bool all_zero(const uint8_t *p, size_t len)
@@ -30,27 +33,78 @@ static bool all_zero(const uint8_t *p, size_t len)
     return true;
 }
 
-static int block_holds(struct cartridge *c, struct verify *v, const struct segment *seg,
-                       const struct index_entry *e, uint32_t stored, bool *holds, struct error *err)
+static int make_room(uint8_t **buf, size_t *room, size_t want, struct error *err)
+{
+    if (want <= *room)
+        return 0;
+    free(*buf);
+    *room = 0;
+    *buf = malloc(want);
+    if (!*buf)
+        return error_set(err, ERR_NO_MEMORY, "no memory for a block of %zu bytes", want);
+    *room = want;
+    return 0;
+}
+
+/* The block as its host wrote it, and what the host said of it. */
+static int check_plain(struct cartridge *c, struct verify *v, const struct record *r,
+                       struct finding *f, struct error *err)
+{
+    struct cartridge_block block = block_of(r);
+    struct error why = ERROR_INIT;
+    int rc = make_room(&v->plain, &v->plain_room, r->length, err);
+
+    f->unchecked = r->encryption != 0;
+    if (rc || f->unchecked)
+        return rc;
+    if (!c->codec && !(c->codec = codec_new(err)))
+        return -ERR_NO_MEMORY;
+    rc = codec_decode(c->codec, NULL, &block, v->buf + RECORD_HEADER_SIZE, v->plain, &why);
+    if (rc == -ERR_UNSUPPORTED) {
+        f->unchecked = true;
+        return 0;
+    }
+    if (rc && rc != -ERR_CORRUPT)
+        return error_set(err, why.code, "%s", why.message);
+    f->protected_block = block.protection != 0;
+    f->holds = rc == 0 && (!f->protected_block || codec_protection_holds(&block, v->plain));
+    return 0;
+}
+
+static int check_block(struct cartridge *c, struct verify *v, const struct segment *seg,
+                       const struct index_entry *e, uint32_t stored, struct finding *f,
+                       struct error *err)
 {
     size_t want = record_extent(stored), got;
+    struct error why = ERROR_INIT;
     struct record r;
-    int rc;
+    int rc = make_room(&v->buf, &v->room, want, err);
 
-    *holds = false;
-    if (want > v->room) {
-        free(v->buf);
-        v->room = 0;
-        v->buf = malloc(want);
-        if (!v->buf)
-            return error_set(err, ERR_NO_MEMORY, "no memory for a block of %u bytes", stored);
-        v->room = want;
-    }
-    rc = segment_read(c, seg, (uint64_t)e->offset16 * RECORD_ALIGN, v->buf, want, &got, err);
-    if (rc == 0 && got == want && record_decode(v->buf, &r) && r.stored == stored)
-        *holds = check_payload(&r, v->buf + RECORD_HEADER_SIZE) &&
-                 all_zero(v->buf + RECORD_HEADER_SIZE + stored, want - RECORD_HEADER_SIZE - stored);
+    if (rc)
+        return rc;
+    rc = segment_read(c, seg, (uint64_t)e->offset16 * RECORD_ALIGN, v->buf, want, &got, &why);
+    if (rc == -ERR_IO && v->damaged)
+        return 0;
+    if (rc)
+        return error_set(err, why.code, "%s", why.message);
+    f->holds = got == want && record_decode(v->buf, &r) && r.stored == stored &&
+               check_payload(&r, v->buf + RECORD_HEADER_SIZE) &&
+               all_zero(v->buf + RECORD_HEADER_SIZE + stored, want - RECORD_HEADER_SIZE - stored);
+    if (f->holds && v->depth >= CARTRIDGE_PROTECTION)
+        rc = check_plain(c, v, &r, f, err);
     return rc;
+}
+
+static void count_good(struct cartridge_report *report, const struct finding *f, uint64_t n,
+                       uint32_t stored)
+{
+    if (f->unchecked) {
+        report->unchecked += n;
+        return;
+    }
+    report->blocks += n;
+    report->bytes += n * stored;
+    report->protected_blocks += f->protected_block ? n : 0;
 }
 
 static int verify_entry(struct cartridge *c, struct verify *v, const struct segment *seg,
@@ -60,31 +114,32 @@ static int verify_entry(struct cartridge *c, struct verify *v, const struct segm
     uint64_t end = next->lba < seg->end.lba ? next->lba : seg->end.lba;
     uint64_t n = end > e->lba ? end - e->lba : 0;
     enum object_kind kind = index_kind(index, i);
-    bool holds = kind == OBJECT_FILEMARK;
+    struct finding f = {.holds = kind == OBJECT_FILEMARK};
     uint32_t stored = 0;
     int rc = 0;
 
     if (n == 0)
         return 0;
+    v->offset = (uint64_t)e->offset16 * RECORD_ALIGN;
     if (kind == OBJECT_BLOCK) {
         stored = (uint32_t)((next->used - e->used) / (next->lba - e->lba));
-        rc = block_holds(c, v, seg, e, stored, &holds, err);
+        f.holds = v->depth < CARTRIDGE_PAYLOADS; /* the walk has seen its header */
+        if (!f.holds)
+            rc = check_block(c, v, seg, e, stored, &f, err);
     }
     if (rc)
         return rc;
-    if (!holds) {
-        count_damaged(v, e->lba, n);
-    } else if (kind == OBJECT_FILEMARK) {
+    if (!f.holds)
+        return count_damaged(v, seg, e->lba, n, err);
+    if (kind == OBJECT_FILEMARK)
         v->report->filemarks += n;
-    } else {
-        v->report->blocks += n;
-        v->report->bytes += n * stored;
-    }
+    else
+        count_good(v->report, &f, n, stored);
     return 0;
 }
 
-static int verify_segment(struct cartridge *c, struct verify *v, const struct segment *seg,
-                          struct error *err)
+int verify_segment(struct cartridge *c, struct verify *v, const struct segment *seg,
+                   struct error *err)
 {
     struct segment_index index;
     bool good = true;
@@ -106,6 +161,12 @@ static int verify_segment(struct cartridge *c, struct verify *v, const struct se
     return rc;
 }
 
+void verify_free(struct verify *v)
+{
+    free(v->buf);
+    free(v->plain);
+}
+
 static int verify_supers(struct cartridge *c, bool *whole, struct error *err)
 {
     struct super super;
@@ -116,9 +177,24 @@ static int verify_supers(struct cartridge *c, bool *whole, struct error *err)
     return rc;
 }
 
-int cartridge_verify(struct cartridge *c, struct cartridge_report *report, struct error *err)
+static int verdict(const struct cartridge *c, const struct verify *v, bool whole, struct error *err)
 {
-    struct verify v = {.report = report};
+    if (v->report->damaged)
+        return error_set(err, ERR_CORRUPT,
+                         "cartridge %s: %llu objects are damaged, first block %llu",
+                         c->identity.barcode, (unsigned long long)v->report->damaged,
+                         (unsigned long long)v->report->first_damaged);
+    if (v->frame_bad || !whole)
+        return error_set(err, ERR_CORRUPT, "cartridge %s: all data is good, but %s is damaged",
+                         c->identity.barcode,
+                         v->frame_bad ? "the frame of a segment" : "a copy of the superblock");
+    return 0;
+}
+
+int cartridge_check(struct cartridge *c, enum cartridge_depth depth,
+                    struct cartridge_report *report, struct error *err)
+{
+    struct verify v = {.depth = depth, .report = report};
     bool whole = true;
     int rc = 0;
 
@@ -128,20 +204,14 @@ int cartridge_verify(struct cartridge *c, struct cartridge_report *report, struc
     for (uint32_t p = 0; rc == 0 && p < CARTRIDGE_PARTITIONS; p++)
         for (size_t i = 0; rc == 0 && i < cartridge_map(c)->partition[p].count; i++)
             rc = verify_segment(c, &v, &cartridge_map(c)->partition[p].items[i], err);
-    free(v.buf);
+    verify_free(&v);
     cartridge_rewind(c);
     if (rc == 0)
         rc = verify_supers(c, &whole, err);
-    if (rc)
-        return rc;
-    if (report->damaged)
-        return error_set(err, ERR_CORRUPT,
-                         "cartridge %s: %llu objects are damaged, first block %llu",
-                         c->identity.barcode, (unsigned long long)report->damaged,
-                         (unsigned long long)report->first_damaged);
-    if (v.frame_bad || !whole)
-        return error_set(err, ERR_CORRUPT, "cartridge %s: all data is good, but %s is damaged",
-                         c->identity.barcode,
-                         v.frame_bad ? "the frame of a segment" : "a copy of the superblock");
-    return 0;
+    return rc ? rc : verdict(c, &v, whole, err);
+}
+
+int cartridge_verify(struct cartridge *c, struct cartridge_report *report, struct error *err)
+{
+    return cartridge_check(c, CARTRIDGE_PAYLOADS, report, err);
 }

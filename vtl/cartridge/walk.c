@@ -71,7 +71,7 @@ int segment_read(struct cartridge *c, const struct segment *seg, uint64_t offset
     }
     if (rc && err)
         *err = why;
-    return rc;
+    return rc == 0 && c->meter ? c->meter(c->meter_ctx, *got, err) : rc;
 }
 
 /* Point *out at len bytes at offset; NULL if the segment ends before. */

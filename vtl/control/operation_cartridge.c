@@ -11,6 +11,7 @@
 
 #include "common/checked.h"
 #include "common/json.h"
+#include "vtl/cartridge/scrub.h"
 #include "vtl/control/place.h"
 #include "vtl/personality/medium.h"
 
@@ -182,6 +183,34 @@ static int describe(json_t *row, struct cartridge *c, struct error *err)
     return json_set_time(row, "created", id->created_ns, err);
 }
 
+static int add_quarantined(void *ctx, const struct cartridge_quarantine *entry)
+{
+    json_t *e = json_pack("{sisIsI}", "partition", (int)entry->partition, "block",
+                          (json_int_t)entry->lba, "count", (json_int_t)entry->count);
+
+    return e && json_array_append_new(ctx, e) == 0 ? 0 : -ERR_NO_MEMORY;
+}
+
+/* What the last scrubs have found, if there were any. */
+static int describe_scrub(json_t *row, struct cartridge *c, struct error *err)
+{
+    struct cartridge_scrub_state state;
+    json_t *scrub, *list;
+
+    cartridge_scrub_state(c, &state);
+    if (!state.scrubbed)
+        return 0;
+    list = json_array();
+    scrub = json_pack("{sbsIsIsIso}", "unfinished", state.unfinished, "segments",
+                      (json_int_t)state.segments, "verified", (json_int_t)state.verified,
+                      "frames_damaged", (json_int_t)state.frames, "quarantine", list);
+    if (!scrub || json_object_set_new(row, "scrub", scrub) ||
+        json_object_set_new(row, "quarantined", json_integer((json_int_t)state.quarantined)) ||
+        cartridge_quarantine(c, add_quarantined, list))
+        return operation_no_memory(err);
+    return state.oldest_ns ? json_set_time(scrub, "oldest", state.oldest_ns, err) : 0;
+}
+
 static int describe_more(json_t *row, struct cartridge *c, struct error *err)
 {
     const struct cartridge_identity *id = cartridge_identity(c);
@@ -197,7 +226,7 @@ static int describe_more(json_t *row, struct cartridge *c, struct error *err)
         return operation_no_memory(err);
     }
     json_decref(more);
-    return 0;
+    return describe_scrub(row, c, err);
 }
 
 /* Open the cartridge beside whoever uses it, and hand it to each of the two. */
