@@ -110,6 +110,7 @@ CLI_VERB(cartridge_create);
 CLI_VERB(cartridge_list);
 CLI_VERB(cartridge_show);
 CLI_VERB(cartridge_verify);
+CLI_VERB(cartridge_scrub);
 CLI_VERB(cartridge_export);
 CLI_VERB(cartridge_import);
 CLI_VERB(cartridge_clone);

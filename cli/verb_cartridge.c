@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verb_cartridge.c - `capstan cartridge create`, `list`, `show`, `verify`. */
+/* verb_cartridge.c - `capstan cartridge create`, `list`, `show`. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "catalog/catalog.h"
 #include "cli/cli.h"
@@ -207,82 +206,5 @@ int verb_cartridge_show(struct cli *cli, struct error *err)
                 print_member(key, value);
     }
     json_decref(result);
-    return rc;
-}
-
-/* ---- verify ------------------------------------------------------------------------------ */
-
-const struct cli_option verb_cartridge_verify_options[] = {{NULL, NULL, NULL}};
-
-static const struct table_column verify_columns[] = {
-    {"BARCODE", "barcode", TABLE_TEXT},     {"STATE", "state", TABLE_TEXT},
-    {"BLOCKS", "blocks", TABLE_NUMBER},     {"FILEMARKS", "filemarks", TABLE_NUMBER},
-    {"BYTES", "bytes", TABLE_SIZE},         {"DAMAGED", "damaged", TABLE_NUMBER},
-    {"FIRST", "first_damaged", TABLE_TEXT},
-};
-
-/* Read-only, beside whatever drive has it: no daemon and no lock is needed. */
-static int verify_cartridge(const char *root, const char *barcode, struct cartridge_report *report,
-                            struct error *err)
-{
-    char path[4096];
-    struct store *store = NULL;
-    struct cartridge *c = NULL;
-    int rc = library_cartridge_path(root, barcode, path, sizeof(path), err);
-
-    if (!rc && access(path, F_OK) < 0)
-        rc = error_set(err, ERR_NOT_FOUND, "there is no cartridge %s in the library %s", barcode,
-                       root);
-    if (!rc)
-        rc = store_directory_open(path, false, &store, err);
-    if (!rc)
-        rc = cartridge_open(store, CARTRIDGE_READ_ONLY, &c, err);
-    if (!rc)
-        rc = cartridge_verify(c, report, err);
-    cartridge_close(c);
-    store_close(store);
-    return rc;
-}
-
-static json_t *verify_row(const char *barcode, int rc, const struct cartridge_report *report,
-                          const struct error *why)
-{
-    json_t *row = json_pack(
-        "{sssssIsIsIsI}", "barcode", barcode, "state", rc ? error_code_name(why->code) : "good",
-        "blocks", (json_int_t)report->blocks, "filemarks", (json_int_t)report->filemarks, "bytes",
-        (json_int_t)report->bytes, "damaged", (json_int_t)report->damaged);
-
-    if (report->damaged)
-        json_object_set_new(row, "first_damaged", json_integer((json_int_t)report->first_damaged));
-    if (rc)
-        json_set_bytes(row, "error", why->message, strlen(why->message), NULL);
-    return row;
-}
-
-int verb_cartridge_verify(struct cli *cli, struct error *err)
-{
-    struct config *config;
-    json_t *rows;
-    unsigned bad = 0;
-    int rc = config_load(cli->root, &config, err);
-
-    if (rc)
-        return rc;
-    config_free(config);
-    rows = json_array();
-    for (unsigned i = 0; i < cli->operand_count; i++) {
-        struct cartridge_report report = {0};
-        struct error why = ERROR_INIT;
-        int done = verify_cartridge(cli->root, cli->operands[i], &report, &why);
-
-        bad += done != 0;
-        if (done)
-            fprintf(stderr, "capstan: %s: %s\n", cli->operands[i], why.message);
-        json_array_append_new(rows, verify_row(cli->operands[i], done, &report, &why));
-    }
-    rc = cli_print_rows(cli, "cartridges", rows, verify_columns, ARRAY_LENGTH(verify_columns), err);
-    if (!rc && bad)
-        rc = error_set(err, ERR_CORRUPT, "%u of %u cartridges are not good", bad,
-                       cli->operand_count);
     return rc;
 }

@@ -31,7 +31,12 @@ static const struct cli_verb verbs[] = {
     VERB("cartridge show", "BARCODE", 1, 1, true, cartridge_show, "show all about one cartridge",
          NULL),
     VERB("cartridge verify", "BARCODE...", 1, ANY, true, cartridge_verify,
-         "read cartridges wholly and check every record", NULL),
+         "read cartridges wholly and check every record",
+         "It ends with 1 if anything is damaged, and with 3 if something could not be checked."),
+    VERB("cartridge scrub", "BARCODE", 1, 1, true, cartridge_scrub,
+         "read a cartridge at leisure, and remember what is damaged",
+         "It goes on where it was interrupted.  Damaged blocks are in quarantine until they are\n"
+         "overwritten, or found good by another scrub."),
     VERB("cartridge export", "BARCODE FILE|-", 2, 2, true, cartridge_export,
          "write a cartridge as one stream of bytes",
          "Only the format capstan holds everything.  A file that is there is not replaced."),
