@@ -5,6 +5,11 @@
  */
 #include "tests/unit/test_interchange.h"
 
+#include "common/bytes.h"
+#include "common/checked.h"
+#include "common/crc32c.h"
+#include "common/openssl.h"
+
 /* ---- golden streams ---------------------------------------------------------------------- */
 
 /* Blocks "abc" and "wxyz", a tape mark, "Q", two tape marks. */
@@ -236,6 +241,193 @@ static void test_capstan_partitions(void)
     free(out.data);
 }
 
+static void put_old_record(struct bytes *out, uint8_t type, uint32_t value, uint64_t lba,
+                           const void *payload, uint32_t len)
+{
+    uint8_t raw[32] = {0xa7, 0x5c, type};
+
+    put_le32(raw + 4, len);
+    put_le32(raw + 8, value);
+    put_le64(raw + 12, lba);
+    put_le32(raw + 20, crc32c(payload, len));
+    put_le32(raw + 28, crc32c(raw, 28));
+    CHECK_OK(bytes_write(out, raw, sizeof(raw), &err), err);
+    CHECK_OK(bytes_write(out, payload, len, &err), err);
+}
+
+/* A stream as versions 1 and 2 of the format have it, by hand: it stays importable. */
+static void test_capstan_old(void)
+{
+    for (uint32_t version = 1; version <= 2; version++) {
+        uint8_t header[512] = "CAPTAPE\n", end[24 + 32] = {0}, digest[32];
+        struct interchange_report report;
+        struct tape to = tape_new(0);
+        struct bytes out = {0};
+
+        put_le32(header + 8, version);
+        put_le32(header + 12, 512);
+        memcpy(header + 32, "OLD001L8", 8);
+        header[64] = 0x5e;
+        put_le64(header + 72, 1 << 30);
+        put_le32(header + 112, version == 2 ? 2 : 0);
+        put_le64(header + 120, version == 2 ? 1 << 20 : 0);
+        put_le64(header + 128, version == 2 ? 1 << 21 : 0);
+        put_le32(header + 508, crc32c(header, 508));
+        CHECK_OK(bytes_write(&out, header, sizeof(header), &err), err);
+        put_old_record(&out, 3, 0x0803, 0, "label", 5);
+        put_old_record(&out, 1, 0, 0, "abc", 3);
+        put_old_record(&out, 2, 2, 1, "", 0);
+        put_old_record(&out, 1, 0, 3, "wxyz", 4);
+        EVP_Digest(out.data, out.len, digest, NULL, EVP_sha256(), NULL);
+        put_le64(end, 2);
+        put_le64(end + 8, 2);
+        put_le64(end + 16, 7);
+        memcpy(end + 24, digest, sizeof(digest));
+        put_old_record(&out, 4, 0, 0, end, sizeof(end));
+        CHECK_OK(import_bytes(&to, NULL, out.data, out.len, 77, &report, &err), err);
+        CHECK_TAPE(to.cartridge, "3:abc ff 4:wxyz");
+        CU_ASSERT_EQUAL(cartridge_partition_count(to.cartridge), version);
+        tape_end(&to);
+        free(out.data);
+    }
+}
+
+/* What a drive may store: compressed, protected, encrypted, and plain between. */
+static const struct cartridge_block forms[] = {
+    {.length = 5, .stored = 5},
+    {.length = 900, .stored = 40, .compression = CARTRIDGE_LZ4},
+    {.length = 5, .stored = 5, .protection = 2, .protection_crc = 0x89abcdef},
+    {.length = 700,
+     .stored = 90,
+     .compression = CARTRIDGE_ZSTD,
+     .protection = 1,
+     .protection_crc = 7},
+    {.length = 5, .stored = 5, .protection = 1},
+    {.length = 300, .stored = 390, .encryption = 1, .protection = 2},
+    {.length = CARTRIDGE_BLOCK_MAX,
+     .stored = CARTRIDGE_STORED_MAX,
+     .compression = CARTRIDGE_LZ4,
+     .encryption = 1},
+};
+
+static void write_forms(struct cartridge *c, size_t count)
+{
+    uint8_t *buf = malloc(CARTRIDGE_STORED_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        block_fill(buf, forms[i].stored, (uint32_t)i);
+        CHECK_OK(cartridge_write_block(c, &forms[i], buf, NULL, &err), err);
+        CHECK_OK(cartridge_write_filemarks(c, 1, NULL, &err), err);
+    }
+    CHECK_OK(cartridge_sync(c, NULL, &err), err);
+    free(buf);
+}
+
+static void check_forms(struct cartridge *c, size_t count)
+{
+    uint8_t *buf = malloc(CARTRIDGE_STORED_MAX), *expected = malloc(CARTRIDGE_STORED_MAX);
+    struct cartridge_block b;
+
+    cartridge_rewind(c);
+    for (size_t i = 0; i < count; i++) {
+        block_fill(expected, forms[i].stored, (uint32_t)i);
+        CHECK_OK(cartridge_read_block(c, buf, CARTRIDGE_STORED_MAX, &b, &err), err);
+        CU_ASSERT_EQUAL(memcmp(&b, &forms[i], sizeof(b)), 0);
+        CU_ASSERT_EQUAL(memcmp(buf, expected, b.stored), 0);
+        CHECK_FAILS(cartridge_read_block(c, buf, 0, &b, &err), ERR_FILEMARK, err);
+    }
+    CHECK_FAILS(cartridge_read_block(c, buf, 0, &b, &err), ERR_END_OF_DATA, err);
+    free(buf);
+    free(expected);
+}
+
+/* Each block comes back as it is stored, also when reads come in pieces. */
+static void test_stored_forms(void)
+{
+    struct interchange_report report;
+    struct tape from = tape_new(0), to = tape_new(0), again = tape_new(0);
+    struct bytes out = {0}, second = {0};
+
+    write_forms(from.cartridge, ARRAY_LENGTH(forms));
+    CHECK_OK(export_bytes(&from, "capstan", &out, &report, &err), err);
+    CU_ASSERT_EQUAL(report.blocks, ARRAY_LENGTH(forms));
+    CU_ASSERT_EQUAL(get_le32(out.data + 8), 3);
+    CHECK_OK(import_bytes(&to, NULL, out.data, out.len, 4099, &report, &err), err);
+    CU_ASSERT_EQUAL(report.blocks, ARRAY_LENGTH(forms));
+    check_forms(to.cartridge, ARRAY_LENGTH(forms));
+    CHECK_OK(export_bytes(&to, "capstan", &second, &report, &err), err);
+    CHECK_OK(import_bytes(&again, NULL, second.data, second.len, SIZE_MAX, &report, &err), err);
+    check_forms(again.cartridge, ARRAY_LENGTH(forms));
+    tape_end(&from);
+    tape_end(&to);
+    tape_end(&again);
+    free(out.data);
+    free(second.data);
+}
+
+/* Formats of others get plain data, and no encrypted tape. */
+static void test_stored_elsewhere(void)
+{
+    static const char *const formats[] = {"tap", "aws", "het", "raw"};
+    static const struct cartridge_block protected = {
+        .length = 3, .stored = 3, .protection = 2, .protection_crc = 5};
+    static const struct cartridge_block encrypted = {.length = 3, .stored = 80, .encryption = 1};
+    static const uint8_t envelope[80] = {1, 1};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(formats); i++) {
+        struct tape from = tape_new(0), to = tape_new(0);
+        struct interchange_report report;
+        struct bytes out = {0}, none = {0};
+
+        CHECK_OK(cartridge_write_block(from.cartridge, &protected, "abc", NULL, &err), err);
+        CHECK_OK(export_bytes(&from, formats[i], &out, &report, &err), err);
+        CHECK_OK(import_bytes(&to, formats[i], out.data, out.len, 100, &report, &err), err);
+        CHECK_TAPE(to.cartridge, "3:abc");
+        cartridge_locate_end(from.cartridge);
+        CHECK_OK(cartridge_write_block(from.cartridge, &encrypted, envelope, NULL, &err), err);
+        CHECK_FAILS(export_bytes(&from, formats[i], &none, &report, &err), ERR_ENCRYPTED, err);
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "only the format capstan"));
+        tape_end(&from);
+        tape_end(&to);
+        free(out.data);
+        free(none.data);
+    }
+}
+
+/* Impossible forms, with checksums that hold. */
+static void test_stored_hostile(void)
+{
+    static const struct {
+        unsigned at; /* of the record's header or payload */
+        uint32_t value;
+    } lies[] = {{8, 0}, {8, 3}, {8, 32}, {8, 25}, {32, 0}, {32, 1 << 24}, {4, 8}, {4, 3}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(lies); i++) {
+        struct tape from = tape_new(0), to = tape_new(0);
+        struct interchange_report report;
+        struct bytes out = {0};
+        uint8_t *record;
+        uint32_t len;
+
+        CHECK_OK(cartridge_write_block(from.cartridge, &forms[1], memset((uint8_t[40]){0}, 3, 40),
+                                       NULL, &err),
+                 err);
+        CHECK_OK(export_bytes(&from, "capstan", &out, &report, &err), err);
+        record = out.data + 512;
+        CU_ASSERT_EQUAL(record[2], 5);
+        put_le32(record + lies[i].at, lies[i].value);
+        len = get_le32(record + 4);
+        put_le32(record + 20, crc32c(record + 32, len));
+        put_le32(record + 28, crc32c(record, 28));
+        CHECK_FAILS(import_bytes(&to, NULL, out.data, out.len, 100, &report, &err), ERR_CORRUPT,
+                    err);
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "byte 512 of the stream"));
+        tape_end(&from);
+        tape_end(&to);
+        free(out.data);
+    }
+}
+
 /* ---- wrong streams ----------------------------------------------------------------------- */
 
 /* Wherever it is cut, and whatever byte is wrong: our own format notices. */
@@ -366,6 +558,10 @@ static const struct check_test tests[] = {
     {"raw", test_raw},
     {"capstan_all", test_capstan_all},
     {"capstan_partitions", test_capstan_partitions},
+    {"capstan_old", test_capstan_old},
+    {"stored_forms", test_stored_forms},
+    {"stored_elsewhere", test_stored_elsewhere},
+    {"stored_hostile", test_stored_hostile},
     {"capstan_damage", test_capstan_damage},
     {"wrong_streams", test_wrong_streams},
     {"bombs", test_bombs},

@@ -194,6 +194,9 @@ int cartridge_read(struct cartridge *c, void *buf, size_t size, uint32_t *len, s
 int cartridge_read_block(struct cartridge *c, void *stored, size_t size,
                          struct cartridge_block *block, struct error *err);
 
+/* May there be blocks on it, or in limbo, that are compressed, encrypted or protected? */
+bool cartridge_has_stored_forms(const struct cartridge *c);
+
 /* What the last ERR_IO or ERR_NO_SPACE has taken off the tape, in the order it was written: the
  * next block, as cartridge_read_block() gives it, or ERR_FILEMARK.  The position does not move.
  * ERR_NOT_FOUND: there is no more; until something is written again it was in memory. */

@@ -60,6 +60,11 @@ int cartridge_need(struct cartridge *c, uint32_t features, struct error *err)
     return 0;
 }
 
+bool cartridge_has_stored_forms(const struct cartridge *c)
+{
+    return c->features & FEATURE_BLOCKS;
+}
+
 unsigned cartridge_partition_count(const struct cartridge *c)
 {
     return c->super.map.division.count;

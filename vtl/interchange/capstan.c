@@ -18,6 +18,8 @@
 #define STREAM_MAGIC   "CAPTAPE\n"
 #define STREAM_VERSION 1
 #define STREAM_DIVIDED 2 /* version of one that tells how the medium is divided */
+#define STREAM_STORED  3 /* ... that may have blocks in their stored form */
+#define STREAM_NEWEST  STREAM_STORED
 #define HEADER_SIZE    512
 
 #define FLAG_WORM      1u
@@ -29,12 +31,14 @@
 
 #define ATTRIBUTE_MAX 65535u
 
-enum type { TYPE_BLOCK = 1, TYPE_FILEMARKS = 2, TYPE_ATTRIBUTE = 3, TYPE_END = 4 };
+enum type { TYPE_BLOCK = 1, TYPE_FILEMARKS = 2, TYPE_ATTRIBUTE = 3, TYPE_END = 4, TYPE_STORED = 5 };
+
+#define STORED_HEAD 8u /* of a TYPE_STORED payload: length of the block, CRC of the host */
 
 struct record {
     uint8_t type, partition;
     uint32_t len;   /* of the payload */
-    uint32_t value; /* filemarks: how many; attribute: which */
+    uint32_t value; /* filemarks: how many; attribute: which; stored: flags */
     uint64_t lba;   /* block, filemarks: address of the (first) object */
     uint32_t payload_crc;
 };
@@ -61,14 +65,17 @@ static void header_encode(const struct cartridge_identity *id, bool protect,
     put_le32(out + HEADER_SIZE - 4, crc32c(out, HEADER_SIZE - 4));
 }
 
-/* Only a divided tape needs a newer program. */
-static void division_encode(const struct cartridge *c, uint8_t out[HEADER_SIZE])
+/* Only a tape that is divided, or has other than plain blocks, needs a newer program. */
+static void features_encode(const struct cartridge *c, uint8_t out[HEADER_SIZE])
 {
     unsigned count = cartridge_partition_count(c);
+    bool stored = cartridge_has_stored_forms(c);
 
     if (count == 1 && cartridge_partition_capacity(c, 0) == cartridge_identity(c)->capacity)
+        count = 0;
+    if (count == 0 && !stored)
         return;
-    put_le32(out + 8, STREAM_DIVIDED);
+    put_le32(out + 8, stored ? STREAM_STORED : STREAM_DIVIDED);
     put_le32(out + 112, count);
     for (uint32_t p = 0; p < count; p++)
         put_le64(out + 120 + (size_t)p * 8, cartridge_partition_capacity(c, p));
@@ -79,7 +86,7 @@ static void division_encode(const struct cartridge *c, uint8_t out[HEADER_SIZE])
 static int division_decode(const uint8_t in[HEADER_SIZE], struct interchange_import *import,
                            struct error *err)
 {
-    import->partitions = get_le32(in + 8) == STREAM_DIVIDED ? get_le32(in + 112) : 0;
+    import->partitions = get_le32(in + 8) >= STREAM_DIVIDED ? get_le32(in + 112) : 0;
     if (import->partitions > CARTRIDGE_PARTITIONS)
         return error_set(err, ERR_CORRUPT, "the stream tells of %u partitions", import->partitions);
     for (uint32_t p = 0; p < import->partitions; p++)
@@ -144,6 +151,9 @@ static bool record_sane(const struct record *r)
     switch (r->type) {
     case TYPE_BLOCK:
         return r->len > 0 && r->len <= CARTRIDGE_BLOCK_MAX && r->value == 0;
+    case TYPE_STORED:
+        return r->len > STORED_HEAD && r->len <= CARTRIDGE_STORED_MAX + STORED_HEAD &&
+               r->value > 0 && r->value < 32;
     case TYPE_FILEMARKS:
         return r->len == 0 && r->value > 0;
     case TYPE_ATTRIBUTE:
@@ -168,12 +178,12 @@ static int capstan_begin(struct interchange_import *in, struct error *err)
         return rc;
     if (memcmp(raw, STREAM_MAGIC, 8) != 0)
         return error_set(err, ERR_FORMAT, "the stream is not one of Capstan's");
-    if (get_le32(raw + 8) < STREAM_VERSION || get_le32(raw + 8) > STREAM_DIVIDED ||
+    if (get_le32(raw + 8) < STREAM_VERSION || get_le32(raw + 8) > STREAM_NEWEST ||
         get_le32(raw + 12) != HEADER_SIZE)
         return error_set(err, ERR_FORMAT,
                          "the stream has format version %u; this program knows up to version %u, "
                          "use a newer one",
-                         get_le32(raw + 8), STREAM_DIVIDED);
+                         get_le32(raw + 8), STREAM_NEWEST);
     if (get_le32(raw + HEADER_SIZE - 4) != crc32c(raw, HEADER_SIZE - 4))
         return error_set(err, ERR_CORRUPT, "the header of the stream is damaged");
     header_decode(raw, &in->identity, &in->protect);
@@ -197,8 +207,8 @@ static int check_order(struct interchange_import *in, const struct record *r, ui
                          "address %llu where partition %u, address %llu is due",
                          (unsigned long long)at, r->partition, (unsigned long long)r->lba,
                          s->partition, (unsigned long long)s->lba);
-    s->lba += r->type == TYPE_BLOCK ? 1 : r->value;
-    s->blocks += r->type == TYPE_BLOCK;
+    s->lba += r->type == TYPE_FILEMARKS ? r->value : 1;
+    s->blocks += r->type != TYPE_FILEMARKS;
     s->filemarks += r->type == TYPE_FILEMARKS ? r->value : 0;
     s->bytes += r->len;
     return 0;
@@ -245,6 +255,29 @@ static int read_payload(struct interchange_import *in, const struct record *r, u
     return rc;
 }
 
+/* The flags are those of the records of a cartridge (doc/cartridge-format.md). */
+static int stored_decode(const struct interchange_import *in, const struct record *r, uint64_t at,
+                         struct item *item, struct error *err)
+{
+    struct cartridge_block *b = &item->stored;
+
+    item->is_stored = true;
+    item->skip = STORED_HEAD;
+    item->len = r->len - STORED_HEAD;
+    *b = (struct cartridge_block){.length = get_le32(in->block),
+                                  .stored = item->len,
+                                  .compression = r->value & 3,
+                                  .encryption = r->value >> 2 & 1,
+                                  .protection = (uint8_t)(r->value >> 3),
+                                  .protection_crc = get_le32(in->block + 4)};
+    if (b->length > 0 && b->length <= CARTRIDGE_BLOCK_MAX && b->compression <= CARTRIDGE_ZSTD &&
+        b->protection <= 2)
+        return 0;
+    return error_set(err, ERR_CORRUPT,
+                     "the record at byte %llu of the stream holds a block that is not possible",
+                     (unsigned long long)at);
+}
+
 /* The digest ends before the END record: its value is needed before that header is consumed. */
 static int next_record(struct interchange_import *in, struct record *r, uint8_t digest[DIGEST_SIZE],
                        struct error *err)
@@ -271,7 +304,8 @@ static int capstan_next(struct interchange_import *in, struct item *item, struct
     static const enum item_kind kinds[] = {[TYPE_BLOCK] = ITEM_BLOCK,
                                            [TYPE_FILEMARKS] = ITEM_FILEMARKS,
                                            [TYPE_ATTRIBUTE] = ITEM_ATTRIBUTE,
-                                           [TYPE_END] = ITEM_END};
+                                           [TYPE_END] = ITEM_END,
+                                           [TYPE_STORED] = ITEM_BLOCK};
     uint64_t at = in->source.offset;
     uint8_t digest[DIGEST_SIZE];
     struct record r;
@@ -288,7 +322,9 @@ static int capstan_next(struct interchange_import *in, struct item *item, struct
         return read_end(in, &r, digest, err);
     if (r.type != TYPE_ATTRIBUTE)
         rc = check_order(in, &r, at, err);
-    return rc ? rc : read_payload(in, &r, at, err);
+    if (!rc)
+        rc = read_payload(in, &r, at, err);
+    return rc || r.type != TYPE_STORED ? rc : stored_decode(in, &r, at, item, err);
 }
 
 /* ---- export ------------------------------------------------------------------------------ */
@@ -328,7 +364,7 @@ static int capstan_start(struct exporter *out, struct error *err)
     int rc = digest_start(&out->sink.digest, err);
 
     header_encode(cartridge_identity(out->cartridge), cartridge_protected(out->cartridge), raw);
-    division_encode(out->cartridge, raw);
+    features_encode(out->cartridge, raw);
     if (!rc)
         rc = sink_put(&out->sink, raw, sizeof(raw), err);
     for (uint32_t p = 0; p < cartridge_partition_count(out->cartridge) && !rc; p++)
@@ -346,6 +382,7 @@ static int put_object(struct exporter *out, struct record *r, uint64_t objects, 
     s->partition = r->partition;
     r->lba = s->lba;
     s->lba += objects;
+    s->bytes += r->len;
     return put_record(out, r, payload, err);
 }
 
@@ -355,6 +392,24 @@ static int capstan_block(struct exporter *out, uint32_t partition, const uint8_t
     struct record r = {.type = TYPE_BLOCK, .partition = (uint8_t)partition, .len = len};
 
     return put_object(out, &r, 1, data, err);
+}
+
+static int capstan_stored(struct exporter *out, uint32_t partition,
+                          const struct cartridge_block *block, const uint8_t *data,
+                          struct error *err)
+{
+    struct record r = {
+        .type = TYPE_STORED,
+        .partition = (uint8_t)partition,
+        .len = block->stored + STORED_HEAD,
+        .value = (uint32_t)(block->compression | block->encryption << 2 | block->protection << 3)};
+    uint8_t head[STORED_HEAD];
+
+    put_le32(head, block->length);
+    put_le32(head + 4, block->protection_crc);
+    memmove(out->block + STORED_HEAD, data, block->stored); /* there is room: BLOCK_ROOM */
+    memcpy(out->block, head, STORED_HEAD);
+    return put_object(out, &r, 1, out->block, err);
 }
 
 static int capstan_filemarks(struct exporter *out, uint32_t partition, uint32_t count,
@@ -373,7 +428,7 @@ static int capstan_finish(struct exporter *out, struct error *err)
 
     put_le64(raw, out->report->blocks);
     put_le64(raw + 8, out->report->filemarks);
-    put_le64(raw + 16, out->report->bytes);
+    put_le64(raw + 16, out->state.bytes);
     return rc ? rc : put_record(out, &r, raw, err);
 }
 
@@ -385,6 +440,7 @@ const struct interchange_format format_capstan = {
     .next = capstan_next,
     .start = capstan_start,
     .block = capstan_block,
+    .stored = capstan_stored,
     .filemarks = capstan_filemarks,
     .finish = capstan_finish,
 };

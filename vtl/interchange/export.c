@@ -14,12 +14,20 @@ static int put_filemarks(struct exporter *out, uint32_t partition, uint32_t *cou
     return rc;
 }
 
-static int put_block(struct exporter *out, uint32_t partition, uint32_t len, struct error *err)
+/* Nothing to say of it but its bytes. */
+static bool is_plain(const struct cartridge_block *b)
 {
-    int rc = out->format->block(out, partition, out->block, len, err);
+    return !b->compression && !b->encryption && !b->protection;
+}
+
+static int put_block(struct exporter *out, uint32_t partition, const struct cartridge_block *block,
+                     struct error *err)
+{
+    int rc = is_plain(block) ? out->format->block(out, partition, out->block, block->length, err)
+                             : out->format->stored(out, partition, block, out->block, err);
 
     out->report->blocks++;
-    out->report->bytes += len;
+    out->report->bytes += block->length;
     if (out->watch->progress)
         out->watch->progress(out->watch->ctx, out->report->bytes);
     return rc;
@@ -48,6 +56,23 @@ static int check_one_file(const struct exporter *out, uint64_t filemarks, struct
                      cartridge_identity(out->cartridge)->barcode);
 }
 
+/* The next object: a block as it is stored if the format can have that, else plain. */
+static int read_object(struct exporter *out, struct cartridge_block *block, struct error *err)
+{
+    int rc;
+
+    if (out->format->stored)
+        return cartridge_read_block(out->cartridge, out->block, CARTRIDGE_STORED_MAX, block, err);
+    *block = (struct cartridge_block){0};
+    rc = cartridge_read(out->cartridge, out->block, CARTRIDGE_BLOCK_MAX, &block->length, err);
+    if (rc == -ERR_ENCRYPTED)
+        return error_set(err, ERR_ENCRYPTED,
+                         "cartridge %s holds encrypted blocks, and the key is not on it; only the "
+                         "format capstan can hold them, as they are",
+                         cartridge_identity(out->cartridge)->barcode);
+    return rc;
+}
+
 static bool stopped(const struct exporter *out)
 {
     return out->watch->stop && atomic_load(out->watch->stop);
@@ -60,10 +85,10 @@ static int export_objects(struct exporter *out, uint32_t partition, struct error
 
     while (!rc && !stopped(out)) {
         struct error why = ERROR_INIT;
-        uint32_t len;
+        struct cartridge_block block;
         bool damaged;
 
-        rc = cartridge_read(out->cartridge, out->block, CARTRIDGE_BLOCK_MAX, &len, &why);
+        rc = read_object(out, &block, &why);
         if (rc == -ERR_FILEMARK && out->file != INTERCHANGE_NO_FILE)
             return 0;
         if (rc == -ERR_FILEMARK && filemarks < UINT32_MAX) {
@@ -80,7 +105,7 @@ static int export_objects(struct exporter *out, uint32_t partition, struct error
         if (!rc)
             rc = put_filemarks(out, partition, &filemarks, err);
         if (!rc)
-            rc = damaged ? put_damaged(out, &why, err) : put_block(out, partition, len, err);
+            rc = damaged ? put_damaged(out, &why, err) : put_block(out, partition, &block, err);
     }
     return rc ? rc : error_set(err, ERR_CANCELLED, "the export was stopped");
 }
@@ -136,7 +161,7 @@ int interchange_export(struct cartridge *c, const struct interchange_format *for
     if (file != INTERCHANGE_NO_FILE && format != &format_raw)
         return error_set(err, ERR_USAGE, "one file of a tape can be had in the format raw only");
     rc = sink_open(&out.sink, write, write_ctx, err);
-    out.block = malloc(CARTRIDGE_BLOCK_MAX);
+    out.block = malloc(BLOCK_ROOM);
     if (!rc && !out.block)
         rc = error_set(err, ERR_NO_MEMORY, "there is no memory left for a block");
     if (!rc)

@@ -23,7 +23,7 @@ int interchange_import_open(interchange_read_fn *read, void *read_ctx,
         return error_set(err, ERR_NO_MEMORY, "there is no memory left for a stream");
     in->state.blocking = blocking;
     in->format = format;
-    in->block = malloc(CARTRIDGE_BLOCK_MAX);
+    in->block = malloc(BLOCK_ROOM);
     rc = source_open(&in->source, read, read_ctx, err);
     if (!rc && !in->block)
         rc = error_set(err, ERR_NO_MEMORY, "there is no memory left for a block");
@@ -114,7 +114,10 @@ static int take_block(struct importer *to, const struct item *item, struct error
         return 0;
     }
     to->report->blocks++;
-    to->report->bytes += item->len;
+    to->report->bytes += item->is_stored ? item->stored.length : item->len;
+    if (item->is_stored)
+        return cartridge_write_block(to->cartridge, &item->stored, to->in->block + item->skip, NULL,
+                                     err);
     return cartridge_write(to->cartridge, to->in->block, item->len, NULL, err);
 }
 

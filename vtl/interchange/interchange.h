@@ -57,7 +57,8 @@ struct interchange_report {
 /* Write all of c (open in either mode) as a stream.  file: of a raw stream, the file to take;
  * INTERCHANGE_NO_FILE: the tape's only one.
  * ERR_UNSUPPORTED: the format can't hold what is on the tape; ERR_CORRUPT: a block is damaged and
- * the format can't say so (tap can: report->bad); what write() says. */
+ * the format can't say so (tap can: report->bad); ERR_ENCRYPTED: it is to be plain, but is not (our
+ * own takes blocks as they are stored); what write() says. */
 int interchange_export(struct cartridge *c, const struct interchange_format *format, uint64_t file,
                        interchange_write_fn *write, void *write_ctx,
                        const struct interchange_watch *watch, struct interchange_report *report,

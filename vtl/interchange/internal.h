@@ -15,6 +15,9 @@
 
 #include "vtl/interchange/stream.h"
 
+#define BLOCK_ROOM                                                                                 \
+    (CARTRIDGE_STORED_MAX + 16u) /* of a block in any form, with what a format adds */
+
 enum item_kind {
     ITEM_BLOCK,
     ITEM_FILEMARKS,
@@ -25,10 +28,13 @@ enum item_kind {
 
 struct item {
     enum item_kind kind;
-    bool bad;           /* the block was damaged when the stream was made */
-    uint32_t partition; /* block, filemarks */
-    uint32_t len;       /* block, attribute: bytes in the importer's block buffer */
-    uint32_t count;     /* filemarks: at least 1 */
+    bool bad;                      /* the block was damaged when the stream was made */
+    uint32_t partition;            /* block, filemarks */
+    uint32_t len;                  /* block, attribute: bytes in the importer's block buffer */
+    uint32_t skip;                 /* ... and where they begin in it */
+    bool is_stored;                /* the block is in its stored form, */
+    struct cartridge_block stored; /* ... which is this one; len is stored.stored */
+    uint32_t count;                /* filemarks: at least 1 */
     uint16_t attribute;
     uint64_t offset; /* where it begins in the stream; filled in by import.c */
 };
@@ -51,7 +57,7 @@ struct interchange_import {
     bool has_identity, protect;
     unsigned partitions; /* the tape is divided so; 0: it is not */
     uint64_t capacities[CARTRIDGE_PARTITIONS];
-    uint8_t *block; /* CARTRIDGE_BLOCK_MAX bytes */
+    uint8_t *block; /* BLOCK_ROOM bytes */
 };
 
 struct exporter {
@@ -60,7 +66,7 @@ struct exporter {
     struct format_state state;
     struct cartridge *cartridge;
     uint64_t file;
-    uint8_t *block; /* CARTRIDGE_BLOCK_MAX bytes */
+    uint8_t *block; /* BLOCK_ROOM bytes */
     const struct interchange_watch *watch;
     struct interchange_report *report;
 };
@@ -81,6 +87,9 @@ struct interchange_format {
     int (*start)(struct exporter *out, struct error *err);
     int (*block)(struct exporter *out, uint32_t partition, const uint8_t *data, uint32_t len,
                  struct error *err);
+    /* A block in its stored form; NULL: blocks are given plain, and encrypted ones are refused. */
+    int (*stored)(struct exporter *out, uint32_t partition, const struct cartridge_block *block,
+                  const uint8_t *data, struct error *err);
     int (*filemarks)(struct exporter *out, uint32_t partition, uint32_t count, struct error *err);
     int (*bad)(struct exporter *out, struct error *err);
     int (*finish)(struct exporter *out, struct error *err); /* NULL: nothing is at the end */
