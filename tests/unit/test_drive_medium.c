@@ -4,9 +4,12 @@
  * about it, and what happens when it can't be written.  The numbers in comments are the rows of
  * the list of behaviours that real backup software depends on.
  */
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "tests/unit/drive_rig.h"
+#include "vtl/cartridge/format.h"
+#include "vtl/cartridge/scrub.h"
 
 static struct error err;
 
@@ -253,6 +256,70 @@ static void test_damaged_worm(void)
     CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WORM_INTEGRITY);
     rig_cdb(rig.a, DRIVE, "4d 00 6e 00 00 00 00 01 44 00", NULL, 0, 324);
     CU_ASSERT_EQUAL(answer.in[4 + 5 * 59 - 1], 1);
+    rig_stop();
+}
+
+/* Turn over a bit of the payload of block lba, in the first segment of a cartridge. */
+static void flip_block(const char *barcode, uint64_t lba)
+{
+    char path[256];
+    uint8_t raw[RECORD_HEADER_SIZE], byte = 0;
+    off_t offset = SEGMENT_HEADER_SIZE;
+    struct record r;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/cartridges/%s/seg-0000000000000001", rig.root, barcode);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    while (pread(fd, raw, sizeof(raw), offset) == (ssize_t)sizeof(raw) && record_decode(raw, &r) &&
+           !(r.type == RECORD_DATA && r.lba == lba))
+        offset += (off_t)record_extent(r.stored);
+    CU_ASSERT_EQUAL(pread(fd, &byte, 1, offset + RECORD_HEADER_SIZE), 1);
+    byte ^= 16;
+    CU_ASSERT_EQUAL(pwrite(fd, &byte, 1, offset + RECORD_HEADER_SIZE), 1);
+    close(fd);
+}
+
+static void scrub(const char *barcode)
+{
+    struct cartridge_scrub_options options = {.restart = true};
+    struct cartridge_scrub_report report;
+    struct store *store;
+    struct cartridge *c;
+
+    CHECK_OK(library_cartridge_store(rig.library, barcode, &store, &err), err);
+    CHECK_OK(cartridge_open(store, CARTRIDGE_READ_ONLY, &c, &err), err);
+    CHECK_FAILS(cartridge_scrub(c, &options, &report, &err), ERR_CORRUPT, err);
+    cartridge_close(c);
+    store_close(store);
+}
+
+/* A block in quarantine is a medium error that says how much was not read; the next one is there.
+ * That the block itself is healed shows that it is the quarantine that speaks. */
+static void test_quarantine(void)
+{
+    rig_start();
+    rig_load(1);
+    for (uint8_t i = 0; i < 6; i++)
+        CU_ASSERT_EQUAL(write_block(1000, i), SCSI_GOOD);
+    CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(1), &err), err);
+    flip_block("RIG001L8", 3);
+    scrub("RIG001L8");
+    flip_block("RIG001L8", 3);
+    rig_load(1);
+    for (unsigned i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(read_block(1000, false), SCSI_GOOD);
+    CU_ASSERT_EQUAL(read_block(1000, false), SCSI_CHECK_CONDITION);
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_READ_ERROR);
+    CU_ASSERT_EQUAL(answer.sense[0], 0xf0); /* INFORMATION is valid */
+    CU_ASSERT_EQUAL(get_be32(answer.sense + 3), 1000);
+    CHECK_POSITION(4);
+    CU_ASSERT_EQUAL(read_block(1000, false), SCSI_GOOD);
+    CU_ASSERT_EQUAL(answer.in[0], 4);
+    rig_good(DRIVE, REWIND);
+    set_block_length(1000);
+    CU_ASSERT_EQUAL(read_fixed(6, 1000), SCSI_CHECK_CONDITION);
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_READ_ERROR);
+    CU_ASSERT_EQUAL(get_be32(answer.sense + 3), 3); /* of six blocks */
     rig_stop();
 }
 
@@ -725,6 +792,7 @@ static const struct check_test tests[] = {
     {"cartridge_in_use", test_cartridge_in_use},
     {"damaged_cartridge", test_damaged_cartridge},
     {"damaged_worm", test_damaged_worm},
+    {"quarantine", test_quarantine},
     {"deferred_descriptor", test_deferred_descriptor},
     {"write_protect", test_write_protect},
     {"worm", test_worm},
