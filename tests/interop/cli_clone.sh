@@ -8,6 +8,8 @@
 overwrite=${CAPSTAN_BUILDDIR:-$PWD}/tests/interop/cartridge_overwrite
 [ -x "$overwrite" ] || skip "$overwrite is not built"
 
+stores=${CAPSTAN_BUILDDIR:-$PWD}/tests/unit/test_store
+
 content() {
     "$capstan" cartridge export "$1" - --format raw 2>/dev/null | sha256sum
 }
@@ -72,6 +74,7 @@ clones_on() {
     else
         CAPSTAN_ROOT=$work/small/lib
         clones true
+        [ ! -x "$stores" ] || check "stores on $type" env TMPDIR="$work/small" "$stores"
         umount "$work/small"
         CAPSTAN_ROOT=$work/lib
     fi

@@ -12,13 +12,14 @@
 #include "vtl/store/store.h"
 
 static struct error err;
-static char dir[64];
+static char dir[96];
 
 static struct store *directory(void)
 {
     struct store *s = NULL;
 
-    snprintf(dir, sizeof(dir), "/tmp/capstan-store-XXXXXX");
+    snprintf(dir, sizeof(dir), "%.70s/capstan-store-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
     CHECK_OK(store_directory_open(dir, false, &s, &err), err);
     return s;
@@ -26,7 +27,7 @@ static struct store *directory(void)
 
 static void remove_directory(void)
 {
-    char command[128];
+    char command[160];
 
     snprintf(command, sizeof(command), "rm -rf '%s'", dir);
     CU_ASSERT_EQUAL(system(command), 0);
@@ -162,7 +163,7 @@ static void test_names(void)
 
 static void make_stand_ins(void)
 {
-    char path[128];
+    char path[160];
 
     snprintf(path, sizeof(path), "%s/fifo", dir);
     CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
@@ -197,7 +198,7 @@ static void test_only_regular_files(void)
 static void test_directory_opening(void)
 {
     struct store *s = directory(), *other = NULL;
-    char path[128];
+    char path[160];
 
     CHECK_OK(store_lock(s, &err), err);
     CHECK_OK(store_directory_open(dir, true, &other, &err), err);
@@ -460,6 +461,94 @@ static void test_free(void)
     store_close(layer);
 }
 
+static void check_clone(struct store *from, struct store *to)
+{
+    bool shared = true;
+
+    CHECK_OK(store_clone(to, "whole", from, UINT32_MAX, &shared, &err), err);
+    CHECK_OK(store_clone(to, "part", from, 3, &shared, &err), err);
+    CHECK_OK(store_clone(to, "empty", from, 10, &shared, &err), err);
+    CHECK_OK(store_sync_names(to, &err), err);
+    CU_ASSERT_TRUE(holds(to, "whole", "first words") && holds(to, "part", "fir") &&
+                   holds(to, "empty", ""));
+    CHECK_FAILS(store_clone(to, "whole", from, 10, &shared, &err), ERR_EXISTS, err);
+    CHECK_FAILS(store_clone(to, "none", from, 10, &shared, &err), ERR_NOT_FOUND, err);
+    CHECK_FAILS(store_clone(to, "../x", from, 10, &shared, &err), ERR_RANGE, err);
+    /* Neither is changed through the other, and a clone goes on like any object. */
+    CHECK_OK(append(to, "part", 3, "e"), err);
+    CHECK_OK(store_truncate(to, "whole", 2, &err), err);
+    CHECK_OK(append(from, "part", 11, "!"), err);
+    CHECK_OK(store_sync(to, "part", &err), err);
+    CU_ASSERT_TRUE(holds(from, "whole", "first words") && holds(from, "part", "first words!") &&
+                   holds(to, "whole", "fi") && holds(to, "part", "fire"));
+}
+
+/* Within a kind of store and between two. */
+static void test_clone(void)
+{
+    char second[160];
+
+    for (unsigned kinds = 0; kinds < 4; kinds++) {
+        struct store *from = directory(), *to = NULL;
+
+        snprintf(second, sizeof(second), "%s/second", dir);
+        CHECK_OK(store_directory_open(second, true, &to, &err), err);
+        if (kinds & 1) {
+            store_close(from);
+            from = simdisk(1);
+        }
+        if (kinds & 2) {
+            store_close(to);
+            to = simdisk(2);
+        }
+        CHECK_OK(append(from, "whole", 0, "first words"), err);
+        CHECK_OK(append(from, "part", 0, "first words"), err);
+        CHECK_OK(append(from, "empty", 0, ""), err);
+        check_clone(from, to);
+        store_close(from);
+        store_close(to);
+        remove_directory();
+    }
+}
+
+static void test_clone_durable(void)
+{
+    struct store *from = simdisk(1);
+    bool shared;
+
+    CHECK_OK(append(from, "text", 0, "first words"), err);
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct store *to = simdisk(seed);
+
+        CHECK_OK(store_clone(to, "text", from, 10, &shared, &err), err);
+        CHECK_OK(store_sync_names(to, &err), err);
+        simdisk_power_cut(to);
+        CU_ASSERT_TRUE(holds(to, "text", "first word"));
+        store_close(to);
+    }
+    store_close(from);
+}
+
+/* Nothing but regular files, and nothing through the layer's faults. */
+static void test_clone_refused(void)
+{
+    struct fault_rule half = {.ops = FAULT_APPEND, .kind = FAULT_SHORT, .nth = 1, .count = 1};
+    struct store *from = directory(), *to = NULL;
+    bool shared;
+
+    make_stand_ins();
+    CHECK_OK(fault_open(simdisk(1), 1, &to, &err), err);
+    CHECK_FAILS(store_clone(to, "link", from, 10, &shared, &err), ERR_FORMAT, err);
+    CHECK_FAILS(store_clone(from, "link", to, 10, &shared, &err), ERR_FORMAT, err);
+    CHECK_OK(append(from, "text", 0, "0123456789"), err);
+    CHECK_OK(fault_add(to, &half, &err), err);
+    CHECK_FAILS(store_clone(to, "text", from, 10, &shared, &err), ERR_IO, err);
+    CU_ASSERT_TRUE(holds(to, "text", "01234"));
+    store_close(from);
+    store_close(to);
+    remove_directory();
+}
+
 static const struct check_test tests[] = {
     {"every_back_end", test_every_back_end},
     {"names", test_names},
@@ -471,6 +560,9 @@ static const struct check_test tests[] = {
     {"simdisk_fsyncgate", test_simdisk_fsyncgate},
     {"simdisk_replays", test_simdisk_replays},
     {"free", test_free},
+    {"clone", test_clone},
+    {"clone_durable", test_clone_durable},
+    {"clone_refused", test_clone_refused},
     {"fault_kinds", test_fault_kinds},
     {"fault_code", test_fault_code},
     {"fault_switched_meanwhile", test_fault_switched_meanwhile},
