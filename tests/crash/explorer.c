@@ -210,6 +210,24 @@ static void add_plants(const struct explorer *e, struct store *s)
         (void)fault_add(s, &retry, NULL);
 }
 
+/* Go on with a clone of the tape, on a disk of its own. */
+static void become_clone(struct explorer *e)
+{
+    struct life *l = e->life;
+    struct store *source = l->store;
+    struct cartridge_cloned report;
+    struct error err = ERROR_INIT;
+
+    life_close(l);
+    if (simdisk_open(e->rng, &l->disk, &err) != 0 ||
+        fault_open(l->disk, e->rng, &l->store, &err) != 0 ||
+        cartridge_clone(source, l->store, "CLONE1L8", &report, &err) != 0)
+        life_violation(l, "%s", err.message);
+    store_close(source);
+    add_plants(e, l->store);
+    life_open(l);
+}
+
 static void life_begin(struct explorer *e)
 {
     static const uint32_t segment_sizes[] = {4096, 4096, 16384, 65536, 1 << 20};
@@ -227,6 +245,8 @@ static void life_begin(struct explorer *e)
     id.early_warning = 0;
     id.limbo_bytes = rnd(e, 3) * 20000;
     life_create(l, &id);
+    if ((e->rng & 3) == 0)
+        become_clone(e);
     simdisk_fail_syncs(l->disk, e->options->fail_syncs);
     simdisk_fail_writeback(l->disk, e->options->fail_syncs);
     if (e->options->full)
