@@ -213,14 +213,15 @@ static void print_result(const struct dump_job *job, const struct dump_result *r
                r->image.warnings);
 }
 
-/* A drive can only say that it could not write; whether the disk behind it is full, we can see. */
+/* A drive can only say that it could not write, or that the tape ends, and then other cartridges do
+ * not help: whether the disk behind it is full, we can see. */
 static int explain_failure(const struct dump_job *job, int rc, struct error *err)
 {
     char why[ERROR_MESSAGE_SIZE];
     struct statvfs fs;
 
-    if (!job->robot || rc == -ERR_OPERATOR || rc == -ERR_CANCELLED ||
-        statvfs(job->cli->root, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize > SPACE_LEFT)
+    if (!job->robot || rc == -ERR_CANCELLED || statvfs(job->cli->root, &fs) < 0 ||
+        (uint64_t)fs.f_bavail * fs.f_frsize > SPACE_LEFT)
         return rc;
     memcpy(why, err->message, sizeof(why));
     return error_set(

@@ -109,6 +109,7 @@ static void daemon_down(struct daemon *d)
         scsi_target_destroy(d->control.target);
     if (d->control.library)
         library_close(d->control.library);
+    faults_destroy(d->control.faults);
     models_free(&d->models);
     config_free(d->config);
 }
