@@ -219,7 +219,8 @@ static void become_clone(struct explorer *e)
     struct error err = ERROR_INIT;
 
     life_close(l);
-    if (simdisk_open(e->rng, &l->disk, &err) != 0 ||
+    /* Of another seed, or both would have the same uuid. */
+    if (simdisk_open(~e->rng, &l->disk, &err) != 0 ||
         fault_open(l->disk, e->rng, &l->store, &err) != 0 ||
         cartridge_clone(source, l->store, "CLONE1L8", &report, &err) != 0)
         life_violation(l, "%s", err.message);
