@@ -97,3 +97,11 @@ places() {
     "$capstan" cartridge list --json |
         awk -F'"' '$2 == "barcode" { b = $4 } $2 == "place" { print b "=" $4 }' | sort
 }
+
+# Can `capstan exec` work?  A program without the sanitizers' run time can't load a library that
+# needs it.
+preload=$(dirname "$capstan")/libcapstan-preload.so
+preload_is_plain() {
+    [ -e "$preload" ] && ! ldd "$preload" | grep -E 'lib[at]san|libubsan|libclang_rt' >/dev/null &&
+        ! nm -D "$preload" 2>/dev/null | grep -E ' U __(asan|tsan|ubsan)_' >/dev/null
+}
