@@ -100,14 +100,15 @@ static unsigned usable(const struct tape *t, unsigned count)
 static uint64_t size_of(const uint8_t *page, unsigned n)
 {
     static const uint64_t psum[4] = {1, 1000, 1000000};
-    uint64_t unit = psum[(page[AT_FLAGS] & PSUM) >> 3];
+    uint64_t unit = psum[(page[AT_FLAGS] & PSUM) >> 3], size;
 
     if (unit == 0) {
         unit = 1;
         for (unsigned i = 0; i < (page[AT_UNITS] & 0x0fu); i++)
             unit *= 10;
     }
-    return get_be16(page + AT_SIZES + 2 * n) * unit;
+    return __builtin_mul_overflow(get_be16(page + AT_SIZES + 2 * n), unit, &size) ? UINT64_MAX
+                                                                                  : size;
 }
 
 static bool divide_equally(const struct tape *t, unsigned count, uint64_t *capacity)
