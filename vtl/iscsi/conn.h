@@ -39,6 +39,7 @@
 #define CONN_LOGIN_S       15
 #define CONN_STALL_S       300 /* a peer that takes no byte for so long is gone */
 #define CONN_PENDING_MAX   64  /* connections in login; the oldest gives way */
+#define CONN_LEAVING_MAX   64  /* those that give way and are not gone yet; then none is accepted */
 #define CONN_TEXT_ROUNDS   64
 
 /* ---- sending (tx.c) ---------------------------------------------------------------------------*/
@@ -325,6 +326,8 @@ void conn_advance(struct conn *c);
  * waited for (session reinstatement, 6.3.5).  LOGIN_SUCCESS and *tsih, or why not. */
 enum login_status session_admit(struct conn *c, const struct login *login, uint16_t *tsih);
 void server_add(struct iscsid *s, struct conn *c);
+/* Wait until another connection may be added; false: none left in time. */
+bool server_wait_room(struct iscsid *s);
 /* The last thing a connection's thread does; c is freed by server_reap(). */
 void server_remove(struct iscsid *s, struct conn *c);
 void server_reap(struct iscsid *s);

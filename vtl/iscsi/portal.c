@@ -18,7 +18,7 @@
 #include "vtl/iscsi/conn.h"
 
 #define DEFAULT_PORT    "3260"
-#define LISTEN_BACKLOG  128
+#define LISTEN_BACKLOG  1024 /* a burst of them costs no host a second until its next SYN */
 #define SHORT_OF_FDS_MS 100
 
 /* "host", "host:port", "[v6]", "[v6]:port" in two pieces. */
@@ -156,6 +156,10 @@ static void take_connection(struct iscsid *s, int fd)
     if (s->options.connection)
         fd = s->options.connection(s->options.connection_ctx, fd);
     server_reap(s);
+    if (!server_wait_room(s)) {
+        close(fd);
+        return;
+    }
     if (conn_create(s, fd, &c, &err) || conn_start(c, &err))
         log_warning("a connection was dropped: %s", err.message);
 }

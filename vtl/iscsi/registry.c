@@ -8,6 +8,7 @@
  *   2. A session leaves the registry only after its nexus is gone, so its successor finds
  *      reservations released and drives free.
  *   3. At most CONN_PENDING_MAX connections have not logged in; the oldest of them gives way.
+ *      With those that are giving way it is CONN_LEAVING_MAX more, however fast others come.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "vtl/iscsi/conn.h"
 
 #define REINSTATE_WAIT_S 20
+#define ROOM_WAIT_S      1
 #define LOG_WINDOW_NS    (10 * 1000000000LL)
 #define LOG_LINES        20 /* per window */
 
@@ -34,8 +36,22 @@ void server_add(struct iscsid *s, struct conn *c)
     for (struct conn *old = s->conns; old; old = old->next)
         if (!old->admitted && !atomic_load(&old->close_asked)) {
             conn_ask_close(old);
+            pthread_cond_broadcast(&s->changed); /* it may wait for its older session */
             break;
         }
+}
+
+bool server_wait_room(struct iscsid *s)
+{
+    struct timespec until;
+    CLEANUP_UNLOCK(&s->lock);
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ROOM_WAIT_S;
+    while (s->pending >= CONN_PENDING_MAX + CONN_LEAVING_MAX)
+        if (pthread_cond_timedwait(&s->changed, &s->lock, &until) == ETIMEDOUT)
+            return false;
+    return true;
 }
 
 void server_remove(struct iscsid *s, struct conn *c)
@@ -135,7 +151,7 @@ static enum login_status check_tsih(const struct conn *twin, const struct login 
 }
 
 /* Close the older session of this port and wait until it is gone. */
-static enum login_status replace_twin(struct iscsid *s, const struct login *login)
+static enum login_status replace_twin(struct iscsid *s, struct conn *c, const struct login *login)
 {
     struct timespec until;
     struct conn *twin;
@@ -144,7 +160,7 @@ static enum login_status replace_twin(struct iscsid *s, const struct login *logi
     until.tv_sec += REINSTATE_WAIT_S;
     while ((twin = find_twin(s, login))) {
         conn_ask_close(twin);
-        if (atomic_load(&s->stopping) ||
+        if (atomic_load(&s->stopping) || atomic_load(&c->close_asked) ||
             pthread_cond_timedwait(&s->changed, &s->lock, &until) == ETIMEDOUT)
             return LOGIN_UNAVAILABLE;
     }
@@ -167,7 +183,7 @@ enum login_status session_admit(struct conn *c, const struct login *login, uint1
 
     status = check_tsih(find_twin(s, login), login);
     if (status == LOGIN_SUCCESS)
-        status = replace_twin(s, login);
+        status = replace_twin(s, c, login);
     if (status != LOGIN_SUCCESS)
         return status;
     if (s->sessions >= s->options.max_sessions)
