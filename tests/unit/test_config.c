@@ -66,6 +66,7 @@ static void test_defaults(void)
     CU_ASSERT_STRING_EQUAL(o.portals[0], "127.0.0.1:3260");
     CU_ASSERT_EQUAL(o.initiator_count, 0);
     CU_ASSERT_PTR_NULL(o.chap.user);
+    CU_ASSERT_PTR_NULL(o.redirect);
     config_free(c);
 }
 
@@ -77,9 +78,11 @@ static void test_everything(void)
                                   "[iscsi]\ntarget = naa.52004567ba64678d\n"
                                   "portals = 127.0.0.1:0, [::1]:3260\n    0.0.0.0:65535\n"
                                   "initiators = iqn.1993-08.org.debian:01:*\n\tiqn.a:b, *\n"
-                                  "initiator = iqn.a:b\n"
+                                  "initiator = iqn.a:b\nredirect = [2001:db8::7]:3260\n"
                                   "[chap]\nuser = u\nsecret_file = s\nmutual_user = m\n"
                                   "mutual_secret_file = /t\ndiscovery = yes\n");
+
+    struct iscsid_options o;
 
     CU_ASSERT_STRING_EQUAL(c->name, "The Cellar");
     CU_ASSERT_EQUAL(c->drives, 255);
@@ -92,6 +95,8 @@ static void test_everything(void)
     CU_ASSERT_EQUAL(c->initiators.count, 3);
     CU_ASSERT_STRING_EQUAL(c->initiators.item[2], "*");
     CU_ASSERT_TRUE(c->discovery);
+    config_iscsi_options(c, &o);
+    CU_ASSERT_STRING_EQUAL(o.redirect, "[2001:db8::7]:3260");
     config_free(c);
 }
 
@@ -145,6 +150,9 @@ static void test_refused(void)
         {"[iscsi]\nportals = [::1:3260\n", "ADDRESS:PORT"},
         {"[iscsi]\nportals = 1.1.1.1:\n", "ADDRESS:PORT"},
         {"[iscsi]\nportals =\n", "at least 1"},
+        {"[iscsi]\nredirect = elsewhere\n", "ADDRESS:PORT"},
+        {"[iscsi]\nredirect = 192.0.2.7:0\n", "ADDRESS:PORT"},
+        {"[iscsi]\nredirect = 192.0.2.7:3260,1\n", "ADDRESS:PORT"},
         {"[iscsi]\ninitiators = a b\n", "iqn., eui. or naa."},
         {"[iscsi]\ninitiators = iqn.a:b*c\n", "may end in '*'"},
         {"[chap]\ndiscovery = maybe\n", "yes or no"},

@@ -217,6 +217,37 @@ static void test_access_list(void)
     rig_down(&rig);
 }
 
+/* 11.13.5: whoever is let in is sent on, without a portal group tag; discovery goes on here. */
+static void test_redirect(void)
+{
+    static const uint8_t flags[] = {TO_FULL_FROM_OPERATIONAL, TO_FULL_FROM_SECURITY, 0x04};
+    struct rig rig;
+    struct client *c;
+
+    rig_init(&rig);
+    rig.options.redirect = "[2001:db8::7]:3260";
+    rig.options.initiators[0] = RIG_INITIATOR;
+    rig.options.initiator_count = 1;
+    rig_up(&rig);
+    for (size_t i = 0; i < ARRAY_LENGTH(flags); i++) {
+        c = client_new(&rig);
+        CU_ASSERT_EQUAL(client_login_step(c, flags[i], NAMES), LOGIN_MOVED_TEMPORARILY);
+        CU_ASSERT_TRUE(client_has(c, "TargetAddress=[2001:db8::7]:3260"));
+        CU_ASSERT_EQUAL(c->len, sizeof("TargetAddress=[2001:db8::7]:3260"));
+        client_expect_close(c);
+        client_free(c);
+    }
+    CU_ASSERT_EQUAL(one_login(&rig, 0x87,
+                              "InitiatorName=iqn.2026-01.test:stranger\nTargetName=" RIG_TARGET
+                              "\n"),
+                    LOGIN_FORBIDDEN);
+    CU_ASSERT_EQUAL(
+        one_login(&rig, 0x87, "InitiatorName=" RIG_INITIATOR "\nTargetName=iqn.2026-01.test:x\n"),
+        LOGIN_NOT_FOUND);
+    CU_ASSERT_EQUAL(one_login(&rig, 0x87, DISCOVERY), LOGIN_SUCCESS);
+    rig_down(&rig);
+}
+
 static void test_max_sessions(void)
 {
     struct rig rig;
@@ -625,6 +656,7 @@ static void test_bad_options(void)
     struct iscsid_options good = {
         .target_name = RIG_TARGET, .portals = {"127.0.0.1:0"}, .portal_count = 1};
     struct iscsid_options bad;
+    char address[64];
 
 #define BAD(field, value, code)                                                                    \
     do {                                                                                           \
@@ -640,6 +672,9 @@ static void test_bad_options(void)
     BAD(portals[0], "127.0.0.1:", ERR_RANGE);
     BAD(portals[0], "127.0.0.1:99999", ERR_RANGE);
     BAD(portals[0], "192.0.2.1:0", ERR_RANGE);
+    BAD(redirect, "::1:3260", ERR_RANGE);
+    BAD(redirect, "192.0.2.7:0", ERR_RANGE);
+    BAD(redirect, "192.0.2.7 :3260", ERR_RANGE);
     bad = good;
     bad.chap.user = "u";
     bad.chap.secret = "short";
@@ -655,6 +690,13 @@ static void test_bad_options(void)
     bad.portals[0] = iscsid_portal(server, 0);
     CHECK_FAILS(iscsid_create(target, &bad, &second, &err), ERR_EXISTS, err);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "in use"));
+    bad.portals[0] = "127.0.0.1:0";
+    CHECK_OK(iscsid_create(target, &bad, &second, &err), err);
+    snprintf(address, sizeof(address), "%s", iscsid_portal(second, 0));
+    iscsid_destroy(second);
+    bad.portals[0] = bad.redirect = address;
+    CHECK_FAILS(iscsid_create(target, &bad, &second, &err), ERR_RANGE, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "back"));
     iscsid_destroy(server);
     fake_target_destroy(target);
 }
@@ -667,6 +709,7 @@ static const struct check_test tests[] = {
     {"login_identity_changes", test_login_identity_changes},
     {"login_version", test_login_version},
     {"access_list", test_access_list},
+    {"redirect", test_redirect},
     {"max_sessions", test_max_sessions},
     {"chap_one_way", test_chap_one_way},
     {"chap_no_shortcut", test_chap_no_shortcut},

@@ -77,6 +77,16 @@ static const char *portal_refusal(const char *value)
     return NULL;
 }
 
+static const char *redirect_refusal(const char *value)
+{
+    if (*value == '\0')
+        return NULL;
+    if (!strchr(value, ':') || strpbrk(value, " ,\t") ||
+        strtol(strrchr(value, ':') + 1, NULL, 10) == 0)
+        return "it must be ADDRESS:PORT of another target, as in 192.0.2.7:3260";
+    return portal_refusal(value);
+}
+
 /* Whether there is such a model, is for models_load(). */
 static const char *model_refusal(const char *value)
 {
@@ -164,6 +174,10 @@ static const struct config_key keys[] = {
     {"iscsi", "initiators", CONFIG_LIST, 0, ISCSI_ACL_MAX, "",
      "names of the initiators that are let in; a final * is a prefix; none: all", initiator_refusal,
      AT(initiators)},
+    {"iscsi", "redirect", CONFIG_TEXT, 0, 255, "",
+     "where the target has moved for now: logins are sent on to this address and port; none: it is "
+     "here",
+     redirect_refusal, AT(redirect)},
     {"iscsi", "initiator", CONFIG_TEXT, 0, ISCSI_NAME_MAX, "",
      "name that dump and restore give themselves; none: made from host and process",
      iscsi_name_refusal, AT(initiator)},
@@ -538,6 +552,8 @@ void config_iscsi_options(const struct config *config, struct iscsid_options *ou
         out->portals[out->portal_count++] = config->portals.item[i];
     for (unsigned i = 0; i < config->initiators.count; i++)
         out->initiators[out->initiator_count++] = config->initiators.item[i];
+    if (config->redirect[0])
+        out->redirect = config->redirect;
     if (config->user[0]) {
         out->chap.user = config->user;
         out->chap.secret = config->secret;

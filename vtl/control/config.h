@@ -54,6 +54,7 @@ struct config {
     char target[CONFIG_TEXT_MAX];
     struct config_list portals;
     struct config_list initiators;
+    char redirect[CONFIG_TEXT_MAX];  /* "": the target is here */
     char initiator[CONFIG_TEXT_MAX]; /* what dump and restore call themselves; "": the default */
 
     /* [chap]; the secrets are "" until config_load_secrets() */

@@ -338,6 +338,8 @@ bool server_may_log(struct iscsid *s);
 /* portal.c */
 int portal_open(struct portal *p, const char *address, struct error *err);
 void *portal_thread(void *portal);
+/* Whether a host can be sent to this ADDRESS:PORT; nothing is looked up.  ERR_RANGE. */
+int portal_check(const char *address, struct error *err);
 /* "127.0.0.1:3260" or "[::1]:3260" for the local or the peer's end of a socket. */
 void socket_address(int fd, bool peer, char *buf, size_t size, bool *loopback, bool *wildcard);
 

@@ -34,6 +34,9 @@ struct iscsid_options {
     unsigned portal_count;
     const char *initiators[ISCSI_ACL_MAX]; /* names let in; a trailing '*' is a prefix */
     unsigned initiator_count;              /* 0: all */
+    /* Where the target has moved for now, ADDRESS:PORT: normal sessions are sent there (login
+     * status 0101h).  NULL: it is here. */
+    const char *redirect;
     struct iscsid_chap chap;
     struct iscsid_chap discovery_chap; /* for discovery sessions */
     uint32_t max_sessions;             /* 0: 1024 */

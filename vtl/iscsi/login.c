@@ -150,6 +150,21 @@ bool login_let_in(const struct iscsid_options *o, const char *initiator)
     return o->initiator_count == 0;
 }
 
+/* 11.13.5 and 13.8: where to log in instead, without a portal group tag.  It needs no proof of who
+ * asks: it says no more than SendTargets would. */
+static int redirect(struct login *l, struct error *err)
+{
+    struct text_builder out = {l->answer, sizeof(l->answer), 0, false};
+    int rc = fail(l, LOGIN_MOVED_TEMPORARILY,
+                  error_set(err, ERR_CANCELLED, "%s is sent on to %s", l->params.initiator,
+                            l->options->redirect));
+
+    text_addf(&out, "TargetAddress", "%s", l->options->redirect);
+    l->data = l->answer;
+    l->data_len = out.used;
+    return rc;
+}
+
 static int check_names(struct login *l, struct error *err)
 {
     const struct params *p = &l->params;
@@ -169,6 +184,8 @@ static int check_names(struct login *l, struct error *err)
     if (!login_let_in(l->options, p->initiator))
         return fail(l, LOGIN_FORBIDDEN,
                     error_set(err, ERR_PERMISSION, "%s is not on the access list", p->initiator));
+    if (l->options->redirect)
+        return redirect(l, err);
     return 0;
 }
 

@@ -65,6 +65,7 @@ enum pdu_opcode { /* RFC 7143 section 11.2.1.2 */
 /* Login status: class in the high byte, 11.13.5 */
 enum login_status {
     LOGIN_SUCCESS = 0x0000,
+    LOGIN_MOVED_TEMPORARILY = 0x0101,
     LOGIN_INITIATOR_ERROR = 0x0200,
     LOGIN_AUTH_FAILED = 0x0201,
     LOGIN_FORBIDDEN = 0x0202,

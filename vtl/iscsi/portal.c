@@ -50,6 +50,16 @@ static int split_address(const char *address, char host[256], char port[16], str
     return 0;
 }
 
+int portal_check(const char *address, struct error *err)
+{
+    char host[256], port[16];
+    int rc = split_address(address, host, port, err);
+
+    if (!rc && (strpbrk(address, " ,\t\r\n") || strtoul(port, NULL, 10) == 0))
+        rc = error_set(err, ERR_RANGE, "'%s' is no address like 192.0.2.7:3260", address);
+    return rc;
+}
+
 static void describe(const struct sockaddr_storage *sa, char *buf, size_t size, bool *loopback,
                      bool *wildcard)
 {

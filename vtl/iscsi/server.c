@@ -81,6 +81,11 @@ static int check_options(const struct iscsid_options *o, struct error *err)
         o->max_sessions > SESSIONS_MAX)
         return error_set(err, ERR_RANGE, "at most %d portals, %d initiators and %d sessions",
                          ISCSI_PORTALS_MAX, ISCSI_ACL_MAX, SESSIONS_MAX);
+    if (o->redirect) {
+        rc = portal_check(o->redirect, err);
+        if (rc)
+            return error_prefix(err, "redirect");
+    }
     if (o->target_alias && strlen(o->target_alias) > 255)
         return error_set(err, ERR_RANGE, "the target's alias is longer than 255 bytes");
     return 0;
@@ -94,6 +99,7 @@ static bool each_string(struct iscsid_options *o, bool (*fn)(const char **))
     bool good = fn(&o->target_name);
 
     good &= fn(&o->target_alias);
+    good &= fn(&o->redirect);
     for (unsigned i = 0; i < o->portal_count; i++)
         good &= fn(&o->portals[i]);
     for (unsigned i = 0; i < o->initiator_count; i++)
@@ -139,6 +145,9 @@ static int open_portals(struct iscsid *s, struct error *err)
         if (rc)
             return rc;
         s->portal_count++;
+        if (s->options.redirect && strcmp(s->options.redirect, p->address) == 0)
+            return error_set(err, ERR_RANGE, "redirect to %s leads back to this portal",
+                             p->address);
     }
     return 0;
 }
