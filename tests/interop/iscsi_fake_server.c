@@ -2,7 +2,7 @@
 /*
  * iscsi_fake_server.c - the iSCSI server over disks in memory, as a program for stock tools:
  *
- *      iscsi_fake_server [-u USER -s SECRET [-U USER -S SECRET]] [PORTAL]
+ *      iscsi_fake_server [-u USER -s SECRET [-U USER -S SECRET]] [-r PORTAL] [PORTAL]
  *
  * Prints the address of its portal on a line and serves until its standard input ends.
  */
@@ -27,8 +27,10 @@ int main(int argc, char **argv)
     char drop[64];
     int opt;
 
-    while ((opt = getopt(argc, argv, "u:s:U:S:")) != -1) {
-        if (opt == 'u')
+    while ((opt = getopt(argc, argv, "r:u:s:U:S:")) != -1) {
+        if (opt == 'r')
+            options.redirect = optarg;
+        else if (opt == 'u')
             options.chap.user = optarg;
         else if (opt == 's')
             options.chap.secret = optarg;

@@ -47,6 +47,21 @@ expect 'Lun:1 +Type:DIRECT_ACCESS' iscsi-ls -s "$with_login"
 expect 'Product:FAKE DISK' iscsi-inq "$with_login/$target/0"
 expect '^ +tests +15 +15 +15 +0 ' iscsi-test-cu --dataloss -t 'ALL.iSCSI*' "$with_login/$target/0"
 
+# A target that has moved: another server sends us on to this one.
+moved_file=$(mktemp)
+exec {moved_in}> >(exec "$server" -r "$portal" -u "$user" -s "$secret" >"$moved_file" 2>/dev/null)
+moved_pid=$!
+trap 'kill "$server_pid" "$moved_pid" 2>/dev/null; rm -f "$moved_file"' EXIT
+for _ in $(seq 100); do
+    [ -s "$moved_file" ] && break
+    sleep 0.1
+done
+expect 'Product:FAKE DISK' iscsi-inq "iscsi://$user%$secret@$(cat "$moved_file")/$target/0"
+exec {moved_in}>&-
+wait "$moved_pid" || failures=$((failures + 1))
+rm -f "$moved_file"
+trap 'kill "$server_pid" 2>/dev/null' EXIT
+
 # A wrong secret is refused, and nobody hangs.
 if timeout 20 iscsi-inq "iscsi://$user%not-the-secret-at-all@$portal/$target/0" >/dev/null 2>&1; then
     echo "FAIL: a wrong secret was taken"
