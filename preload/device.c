@@ -226,6 +226,7 @@ static void forked(void)
         unit->session =
             NULL; /* its memory stays: its lock may be held by a thread that is not here */
         unit->socket = -1;
+        port_drop(&unit->port, house.run, i);
         unit->checked = false;
     }
 }
@@ -243,10 +244,12 @@ int device_socket_type(int type)
     return logging_in ? type | SOCK_CLOEXEC : type;
 }
 
-void device_socket_made(int fd)
+int device_socket_made(int fd)
 {
-    if (logging_in)
-        logging_in->socket = fd;
+    if (!logging_in)
+        return fd;
+    logging_in->socket = preload_fd_aside(fd);
+    return logging_in->socket;
 }
 
 /* The one line of a secret file; `capstan exec` has checked it. */
@@ -270,6 +273,7 @@ static int login(struct unit *unit)
     struct tape_login who = {.initiator = getenv(PRELOAD_INITIATOR),
                              .user = getenv(PRELOAD_USER),
                              .mutual_user = getenv(PRELOAD_MUTUAL_USER),
+                             .port_group = unit->lun,
                              .secret = secret,
                              .mutual_secret = mutual};
     sigset_t all, before;
@@ -279,6 +283,8 @@ static int login(struct unit *unit)
         (who.mutual_user && !secret_read(PRELOAD_MUTUAL_SECRET, mutual)))
         return -ENXIO;
     snprintf(url, sizeof(url), "%s/%u", house.url, unit->lun);
+    port_take(&unit->port, house.run, unit->lun);
+    who.port = unit->port.number;
     sigfillset(&all); /* the program's signals are not for the session's own thread */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     logging_in = unit;
@@ -289,13 +295,21 @@ static int login(struct unit *unit)
     explicit_bzero(mutual, sizeof(mutual));
     if (rc) {
         unit->session = NULL;
-        unit->socket = -1;
+        device_logout(unit);
         return -ENXIO;
     }
     /* What a new session is told at first (29h, 3Fh) is not for programs: the kernel keeps it, too.
      */
     session_ready(unit->session, NULL);
     return 0;
+}
+
+void device_logout(struct unit *unit)
+{
+    session_close(unit->session);
+    unit->session = NULL;
+    unit->socket = -1;
+    port_drop(&unit->port, house.run, unit->lun);
 }
 
 int device_session(struct unit *unit)
@@ -325,6 +339,7 @@ __attribute__((constructor)) static void start(void)
         pthread_mutex_init(&house.units[i].lock, NULL);
         house.units[i].lun = i;
         house.units[i].socket = -1;
+        house.units[i].port.fd = -1;
     }
     house.owner = getpid();
     pthread_atfork(NULL, NULL, forked);

@@ -12,7 +12,8 @@
  * one is used, fstat(2) confirms that it still is what it was.
  *
  * Each process has its own iSCSI session per logical unit, from its first use on; a child gives up
- * its parent's.  What has to outlive a process is in the drive, or in the lock file (state.h).
+ * its parent's.  Its initiator port is one of the user's (port.h), not of the process.  What has to
+ * outlive a process is in the drive, or in the lock file (state.h).
  *
  * Lock order: a unit's lock, then the session's.  Nothing here prints.
  */
@@ -25,6 +26,7 @@
 #include <sys/stat.h>
 
 #include "engine/tape/session.h"
+#include "preload/port.h"
 
 #define UNITS_MAX 256 /* the changer and 255 drives */
 
@@ -41,7 +43,8 @@ struct unit {
     pthread_mutex_t lock; /* guards what follows, and everything that goes to the drive */
     unsigned lun;
     struct session *session;
-    int socket; /* of the session; -1: none */
+    int socket;       /* of the session; -1: none */
+    struct port port; /* that the session is logged in as */
 
     /* st's view of the drive, from st_check() on (st.h) */
     bool checked, ready, no_tape, write_protected, position_lost;
@@ -76,8 +79,11 @@ struct unit *device_unit(unsigned lun);
 /* The unit's session, made if there is none.  0, or a negated errno: ENXIO if the daemon can't be
  * reached, EIO once the session was lost.  The lock is held. */
 int device_session(struct unit *unit);
-/* libiscsi has made this socket, for the unit that this thread logs in to. */
+/* Log out, and give up the session and its port.  The lock is held. */
+void device_logout(struct unit *unit);
+/* libiscsi has made this socket, for the unit that this thread logs in to; returns what it is moved
+ * to. */
 int device_socket_type(int type);
-void device_socket_made(int fd);
+int device_socket_made(int fd);
 
 #endif

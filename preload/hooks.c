@@ -73,6 +73,18 @@ off_t preload_lseek(int fd, off_t offset, int whence)
     return REAL(lseek)(fd, offset, whence);
 }
 
+#define ASIDE 512 /* below the customary limit of 1024 */
+
+int preload_fd_aside(int fd)
+{
+    int high = fd < 0 ? -1 : REAL(fcntl)(fd, F_DUPFD_CLOEXEC, ASIDE);
+
+    if (high < 0)
+        return fd;
+    REAL(close)(fd);
+    return high;
+}
+
 /* ---- open and close ---------------------------------------------------------------------- */
 
 static int open_device(struct device device, int flags)
@@ -414,9 +426,7 @@ EXPORT int socket(int domain, int type, int protocol)
 {
     int fd = REAL(socket)(domain, device_socket_type(type), protocol);
 
-    if (fd >= 0)
-        device_socket_made(fd);
-    return fd;
+    return fd < 0 ? fd : device_socket_made(fd);
 }
 
 /* A child that shares our memory would close its descriptors in our table. */
@@ -437,13 +447,17 @@ __attribute__((destructor)) static void finish(void)
     for (unsigned lun = 0; lun < UNITS_MAX; lun++) {
         struct unit *unit = device_unit(lun);
 
-        if ((!tapes[lun] && !unit->session) || pthread_mutex_trylock(&unit->lock) != 0)
+        if (pthread_mutex_trylock(&unit->lock) != 0)
             continue;
         pthread_mutex_unlock(&unit->lock);
         if (tapes[lun])
             st_closed(lun);
-        session_close(unit->session);
-        unit->session = NULL;
+        /* Other threads run on: the session goes while none of them can be in it. */
+        if (pthread_mutex_trylock(&unit->lock) != 0)
+            continue;
+        if (unit->session)
+            device_logout(unit);
+        pthread_mutex_unlock(&unit->lock);
     }
 }
 

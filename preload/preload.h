@@ -29,5 +29,8 @@ int preload_close(int fd);
 int preload_stat(const char *path, struct stat *st);
 int preload_fstat(int fd, struct stat *st);
 off_t preload_lseek(int fd, off_t offset, int whence);
+/* Move a descriptor of our own, closed by exec, to a number that programs (a shell's 3<>FILE) don't
+ * choose; it stays where it is if there is none. */
+int preload_fd_aside(int fd);
 
 #endif

@@ -43,8 +43,7 @@ int sg_open(struct device device, int flags)
 
     rc = device_session(unit);
     if (rc == 0 && session_ready(unit->session, NULL) == -ERR_CLOSED) {
-        session_close(unit->session); /* lost; a new one, as by a device that came back */
-        unit->session = NULL;
+        device_logout(unit); /* lost; a new one, as by a device that came back */
         rc = device_session(unit);
     }
     if (rc) {

@@ -154,8 +154,7 @@ static int open_session(struct unit *unit)
     int rc = device_session(unit);
 
     if (rc == 0 && session_ready(unit->session, NULL) == -ERR_CLOSED) {
-        session_close(unit->session);
-        unit->session = NULL;
+        device_logout(unit);
         rc = device_session(unit);
     }
     return rc;

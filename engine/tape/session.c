@@ -189,7 +189,8 @@ static enum error_code login_failure(const char *words)
     return ERR_CLOSED;
 }
 
-static void default_initiator(char *name, size_t size)
+/* Who keeps the same port from process to process has to keep the name, too. */
+static void default_initiator(const struct tape_login *login, char *name, size_t size)
 {
     char host[65];
 
@@ -198,7 +199,8 @@ static void default_initiator(char *name, size_t size)
     host[sizeof(host) - 1] = '\0';
     for (char *p = host; *p; p++) /* RFC 7143 section 4.2.7.2: what stringprep leaves alone */
         *p = isalnum((unsigned char)*p) || *p == '.' ? (char)tolower((unsigned char)*p) : '-';
-    snprintf(name, size, "iqn.2026-11.capstan:engine.%s.%ld", host, (long)getpid());
+    snprintf(name, size, "iqn.2026-11.capstan:engine.%s.%s%ld", host, login->port ? "user-" : "",
+             login->port ? (long)getuid() : (long)getpid());
 }
 
 static int session_configure(struct session *s, const struct tape_login *login, struct error *err)
@@ -212,6 +214,8 @@ static int session_configure(struct session *s, const struct tape_login *login, 
           iscsi_set_initial_r2t(c, ISCSI_INITIAL_R2T_NO) != 0 ||
           iscsi_set_header_digest(c, login->header_digest ? ISCSI_HEADER_DIGEST_CRC32C_NONE
                                                           : ISCSI_HEADER_DIGEST_NONE) != 0;
+    if (!bad && login->port) /* libiscsi's own choice has qualifier 0 */
+        bad = iscsi_set_isid_random(c, login->port_group, login->port) != 0;
     iscsi_set_noautoreconnect(c, 1);
     iscsi_set_timeout(c, 0); /* session_wait() keeps the time */
     if (!bad && login->user)
@@ -261,7 +265,7 @@ int session_open(const char *rest, const struct tape_login *login, struct sessio
     if (!s)
         return error_set(err, ERR_NO_MEMORY, "no memory for a session");
     login = login ? login : &nobody;
-    default_initiator(initiator, sizeof(initiator));
+    default_initiator(login, initiator, sizeof(initiator));
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->wake, NULL);
     s->timeout_s = login->timeout_s ? login->timeout_s : DEFAULT_TIMEOUT;

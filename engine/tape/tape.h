@@ -49,7 +49,12 @@ struct tape_info {
 
 /* How an iSCSI drive or changer is reached: who we are, and CHAP.  NULL members: none. */
 struct tape_login {
-    const char *initiator; /* default iqn.2026-11.capstan:engine.<host>.<pid> */
+    const char *initiator; /* default iqn.2026-11.capstan:engine.<host>.<pid>, or, with a
+                              port, :engine.<host>.user-<uid> */
+    /* The initiator port, for a caller who keeps them apart: by number within a group, as an ISID
+     * of the random type (RFC 7143 section 4.2.7.2).  port 0: one of the session's own. */
+    uint32_t port_group; /* 24 bits */
+    uint16_t port;
     const char *user, *secret;
     const char *mutual_user, *mutual_secret;
     unsigned timeout_s; /* per command; 0: 1800, as robots may be slow */

@@ -72,6 +72,28 @@ x sg_persist -i -k /dev/sg1 >"$work/out" 2>&1
 says '0xabc'
 x sg_persist -i -c /dev/sg1 >"$work/out" 2>&1
 says 'PTPL_A\): 1'
+
+# programs one after the other are one initiator, at the same time they are several
+check "reserve" x sg_persist -o -R -K 0xabc -T 3 /dev/sg1 >"$work/out" 2>&1
+x sg_persist -i -r /dev/sg1 >"$work/out" 2>&1
+says 'Key *= *0xabc'
+rewind="sg_raw /dev/sg1 01 00 00 00 00 00"
+# shellcheck disable=SC2086 # the arguments are words
+check "its initiator uses the drive" x $rewind 2>"$work/out"
+x bash -c "exec 3<>/dev/sg1; $rewind; echo status \$?" >"$work/out" 2>&1
+says 'status 24'
+x bash -c "exec 3<>/dev/sg1; exec 3>&-; ($rewind; echo child \$?)" >"$work/out" 2>&1
+says 'child 24'
+x bash -c "sg_turs /dev/sg1; ($rewind; echo next \$?)" >"$work/out" 2>&1
+says 'next 0'
+x sg_persist -o -R -K 0xabc -T 1 /dev/sg1 >"$work/out" 2>&1
+says 'conflict'
+check "release" x sg_persist -o -L -K 0xabc -T 3 /dev/sg1 >"$work/out" 2>&1
+x sg_persist -i -r /dev/sg1 >"$work/out" 2>&1
+says 'NO reservation'
+check "clear" x sg_persist -o -C -K 0xabc /dev/sg1 >"$work/out" 2>&1
+x sg_persist -i -k /dev/sg1 >"$work/out" 2>&1
+says 'NO registered'
 x sg_logs -p 0x14 /dev/sg1 >"$work/out" 2>&1
 says 'Lifetime power cycles: 2$'
 
