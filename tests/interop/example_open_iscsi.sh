@@ -60,6 +60,8 @@ ln -s sub/random "$D/tree/link"
     done
 } >"$work/commands"
 expect 0 "VolumeTag=CAP001L8" bash "$work/commands"
+left=$(daemon_pid)
+[ -z "$left" ] || daemons+=("$left") # a command has failed: the clean-up stops it
 check "the cartridge is not home" grep -q '^CAP001L8=slot:1$' <(places)
 check "the daemon goes on" test -z "$(daemon_pid)"
 check "nothing is on the tape" test "$(find "$CAPSTAN_ROOT" -type f -size +950k | wc -l)" -ge 1
