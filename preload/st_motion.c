@@ -324,6 +324,22 @@ static int op_block(struct st *st, int op, int count)
     return rc;
 }
 
+/* The buffered mode (SSC-5 8.3.1); the driver's own options go by the same operation. */
+static int op_buffer(struct st *st, int op, int count)
+{
+    uint8_t data[12] = {0, 0, (uint8_t)((count & 7) << 4), 8, st->unit->density};
+    int rc;
+
+    (void)op;
+    if (count & (int)MT_ST_OPTIONS)
+        return -EPERM;
+    put_be24(data + 9, st->unit->block_size);
+    rc = mode_select(st, data, sizeof(data));
+    if (rc == 0)
+        st->unit->buffered = data[2];
+    return rc;
+}
+
 static int op_compression(struct st *st, int op, int count)
 {
     uint8_t data[MODES_LENGTH];
@@ -349,8 +365,9 @@ static int op_compression(struct st *st, int op, int count)
 static int op_refused(struct st *st, int op, int count)
 {
     (void)st;
+    (void)op;
     (void)count;
-    return op == MTSETDRVBUFFER ? -EPERM : -EINVAL;
+    return -EINVAL;
 }
 
 /* ---- the table --------------------------------------------------------------------------- */
@@ -389,7 +406,7 @@ static const struct operation {
     {MTLOCK, ONWARD | ALWAYS, op_lock},
     {MTUNLOCK, ALWAYS, op_lock},
     {MTCOMPRESSION, ONWARD, op_compression},
-    {MTSETDRVBUFFER, KEEPS | ALWAYS, op_refused},
+    {MTSETDRVBUFFER, KEEPS | ALWAYS, op_buffer},
     {MTSETPART, KEEPS | ALWAYS, op_refused}, /* a cartridge has one partition */
     {MTMKPART, KEEPS | ALWAYS, op_refused},
 };
@@ -425,7 +442,8 @@ int st_operate(struct st *st, int op, int count)
 
     if (!operation)
         return -ENOSYS;
-    if ((count > COUNT_MAX || count < -COUNT_MAX) && op != MTSEEK && op != MTSETBLK)
+    if ((count > COUNT_MAX || count < -COUNT_MAX) && op != MTSEEK && op != MTSETBLK &&
+        op != MTSETDRVBUFFER)
         return -EINVAL;
     if (!(operation->flags & ALWAYS) && (rc = st_need_ready(st)))
         return rc;
