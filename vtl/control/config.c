@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ini.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 
 #include "common/checked.h"
 #include "common/cleanup.h"
+#include "common/ini_text.h"
 #include "vtl/personality/personality.h"
 
 /* ---- what a text may look like ----------------------------------------------------------- */
@@ -344,68 +344,11 @@ int config_set(struct config *config, const char *section, const char *name, con
 /* ---- reading the file -------------------------------------------------------------------- */
 
 struct reading {
-    FILE *stream;
-    const char *path;
+    struct ini_text text;
     struct config *config;
-    unsigned line;  /* number of the line that the parser holds */
-    bool continued; /* it began with a blank: inih gives the key before it again */
-    size_t bytes;   /* read so far */
     bool seen[ARRAY_LENGTH(keys)];
-    int rc; /* of the first fault; then the reader says end of file */
-    struct error *err;
 };
 
-static int reading_fail(struct reading *r, const char *why)
-{
-    r->rc = error_set(r->err, ERR_FORMAT, "%s: line %u: %s", r->path, r->line, why);
-    return 0;
-}
-
-static char *reading_stop(struct reading *r, const char *why)
-{
-    reading_fail(r, why);
-    return NULL;
-}
-
-/* fgets() for inih, with bounds and without bytes that no text has.  inih cuts a longer line in two
- * silently, so a line that does not fit is a fault here. */
-static char *reading_line(char *text, int room, void *ctx)
-{
-    struct reading *r = ctx;
-    int used = 0, c = EOF;
-
-    if (r->rc)
-        return NULL;
-    r->line++;
-    while (used < room - 1 && (c = getc(r->stream)) != EOF) {
-        if (++r->bytes > CONFIG_FILE_MAX)
-            return reading_stop(r, "the file is larger than 1 MiB, this is no configuration");
-        if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
-            return reading_stop(r, "there is a control character in it");
-        text[used++] = (char)c;
-        if (c == '\n')
-            break;
-    }
-    text[used] = '\0';
-    if (ferror(r->stream)) {
-        r->rc = error_errno(r->err, "%s cannot be read", r->path);
-        return NULL;
-    }
-    if (used == room - 1 && c != '\n') {
-        char why[200];
-
-        snprintf(
-            why, sizeof(why),
-            "it is longer than %d bytes (%.40s...); a list may go on in further lines that begin"
-            " with a blank",
-            room - 2, text);
-        return reading_stop(r, why);
-    }
-    r->continued = text[0] == ' ' || text[0] == '\t';
-    return used ? text : NULL;
-}
-
-/* inih calls this for each key. */
 static int reading_key(void *ctx, const char *section, const char *name, const char *value)
 {
     struct reading *r = ctx;
@@ -419,18 +362,18 @@ static int reading_key(void *ctx, const char *section, const char *name, const c
                  section_known ? "[%.60s] has no key '%.60s'; see capstan.conf(5)"
                                : "there is no section [%.60s] (key '%.60s'); see capstan.conf(5)",
                  section, name);
-        return reading_fail(r, text);
+        return ini_text_fail(&r->text, text);
     }
     again = r->seen[key - keys];
     r->seen[key - keys] = true;
-    if (again && !(r->continued && key->kind == CONFIG_LIST)) {
+    if (again && !(r->text.continued && key->kind == CONFIG_LIST)) {
         snprintf(text, sizeof(text), "[%s] %s stands here a second time", section, name);
-        return reading_fail(r, text);
+        return ini_text_fail(&r->text, text);
     }
     if (!again && key->kind == CONFIG_LIST)
         list_clear(key_place(r->config, key));
     if (key_set(r->config, key, value, &why))
-        return reading_fail(r, why.message);
+        return ini_text_fail(&r->text, why.message);
     return 1;
 }
 
@@ -438,7 +381,7 @@ static int check_required(struct reading *r)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
         if (!keys[i].fallback && !r->seen[i])
-            return error_set(r->err, ERR_FORMAT, "%s: [%s] %s is missing: %s", r->path,
+            return error_set(r->text.err, ERR_FORMAT, "%s: [%s] %s is missing: %s", r->text.path,
                              keys[i].section, keys[i].key, keys[i].help);
     return 0;
 }
@@ -446,19 +389,18 @@ static int check_required(struct reading *r)
 int config_read(FILE *stream, const char *path, const char *root, struct config **out,
                 struct error *err)
 {
-    struct reading r = {.stream = stream, .path = path, .err = err};
+    struct reading r = {
+        .text = {.stream = stream,
+                 .path = path,
+                 .limit = CONFIG_FILE_MAX,
+                 .too_large = "the file is larger than 1 MiB, this is no configuration",
+                 .err = err},
+    };
     int rc = config_default(root, &r.config, err);
-    int fault;
 
     if (rc)
         return rc;
-    fault = ini_parse_stream(reading_line, &r, reading_key, &r);
-    rc = r.rc;
-    /* inih goes on behind a line it does not understand; that one comes first all the same. */
-    if (fault && (!rc || (unsigned)fault < r.line))
-        rc = error_set(err, fault < 0 ? ERR_NO_MEMORY : ERR_FORMAT,
-                       "%s: line %d: it is neither [section], nor key = value, nor a comment", path,
-                       fault);
+    rc = ini_text_parse(&r.text, reading_key, &r);
     if (!rc)
         rc = check_required(&r);
     if (!rc) {

@@ -1,75 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* read.c - one data file against the table of keys. */
 #include <ctype.h>
-#include <ini.h>
 #include <string.h>
 
 #include "common/checked.h"
+#include "common/ini_text.h"
 #include "vtl/personality/internal.h"
 
 #define FILE_MAX 65536 /* bytes */
 #define KEYS_MAX 32
 
 struct reading {
-    FILE *stream;
-    const char *path;
+    struct ini_text text;
     struct personality *p;
-    unsigned line;  /* number of the line that the parser holds */
-    bool continued; /* it began with a blank: inih gives the key before it again */
-    size_t bytes;   /* read so far */
     bool seen[KEYS_MAX];
     char vpd[16]; /* the last key of [vpd] */
-    int rc;       /* of the first fault; then the reader says end of file */
-    struct error *err;
 };
-
-static char *reading_stop(struct reading *r, const char *why)
-{
-    r->rc = error_set(r->err, ERR_FORMAT, "%s: line %u: %s", r->path, r->line, why);
-    return NULL;
-}
-
-/* fgets() for inih, with bounds and without bytes that no text has.  inih cuts a longer line in two
- * silently, so a line that does not fit is a fault here. */
-static char *reading_line(char *text, int room, void *ctx)
-{
-    struct reading *r = ctx;
-    int used = 0, c = EOF;
-
-    if (r->rc)
-        return NULL;
-    r->line++;
-    while (used < room - 1 && (c = getc(r->stream)) != EOF) {
-        if (++r->bytes > FILE_MAX)
-            return reading_stop(r, "the file is larger than 64 KiB, this is no personality");
-        if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
-            return reading_stop(r, "there is a control character in it");
-        text[used++] = (char)c;
-        if (c == '\n')
-            break;
-    }
-    text[used] = '\0';
-    if (ferror(r->stream)) {
-        r->rc = error_errno(r->err, "%s cannot be read", r->path);
-        return NULL;
-    }
-    if (used == room - 1 && c != '\n')
-        return reading_stop(r, "the line is too long; a list may go on in further lines that begin "
-                               "with a blank");
-    r->continued = text[0] == ' ' || text[0] == '\t';
-    return used ? text : NULL;
-}
 
 static int key_fail(struct reading *r, const char *section, const char *name, const char *why)
 {
-    r->rc = error_set(r->err, ERR_FORMAT, "%s: line %u: [%.40s] %.40s: %s", r->path, r->line,
-                      section, name, why);
+    r->text.rc = error_set(r->text.err, ERR_FORMAT, "%s: line %u: [%.40s] %.40s: %s", r->text.path,
+                           r->text.line, section, name, why);
     return 0;
 }
 
 static int read_vpd(struct reading *r, const char *name, const char *value)
 {
-    bool again = r->continued && strncmp(name, r->vpd, sizeof(r->vpd)) == 0;
+    bool again = r->text.continued && strncmp(name, r->vpd, sizeof(r->vpd)) == 0;
     struct error why = ERROR_INIT;
 
     snprintf(r->vpd, sizeof(r->vpd), "%.15s", name);
@@ -78,7 +35,6 @@ static int read_vpd(struct reading *r, const char *name, const char *value)
     return 1;
 }
 
-/* inih calls this for each key. */
 static int reading_key(void *ctx, const char *section, const char *name, const char *value)
 {
     struct reading *r = ctx;
@@ -86,7 +42,7 @@ static int reading_key(void *ctx, const char *section, const char *name, const c
     size_t count, i = 0;
     const struct personality_key *keys = personality_keys(&count);
 
-    if (r->rc)
+    if (r->text.rc)
         return 0;
     if (strcmp(section, "vpd") == 0)
         return read_vpd(r, name, value);
@@ -94,7 +50,7 @@ static int reading_key(void *ctx, const char *section, const char *name, const c
         i++;
     if (i == count)
         return key_fail(r, section, name, "there is no such key; see doc/personalities.md");
-    if (r->seen[i] && !(r->continued && keys[i].list))
+    if (r->seen[i] && !(r->text.continued && keys[i].list))
         return key_fail(r, section, name, "it stands here a second time");
     r->seen[i] = true;
     if (keys[i].set(r->p, value, &why) != 0)
@@ -111,12 +67,12 @@ static int check_keys(const struct reading *r)
 
     for (size_t i = 0; i < count; i++) {
         if (r->seen[i] && keys[i].use == other)
-            return error_set(r->err, ERR_FORMAT, "%s: [%s] %s does not belong to a %s", r->path,
-                             keys[i].section, keys[i].key,
+            return error_set(r->text.err, ERR_FORMAT, "%s: [%s] %s does not belong to a %s",
+                             r->text.path, keys[i].section, keys[i].key,
                              r->p->type == PERSONALITY_DRIVE ? "drive" : "changer");
         if (!r->seen[i] && keys[i].use != other)
-            return error_set(r->err, ERR_FORMAT, "%s: [%s] %s is missing", r->path, keys[i].section,
-                             keys[i].key);
+            return error_set(r->text.err, ERR_FORMAT, "%s: [%s] %s is missing", r->text.path,
+                             keys[i].section, keys[i].key);
     }
     return 0;
 }
@@ -141,20 +97,21 @@ int personality_read(FILE *stream, const char *name, const char *path, struct pe
                      struct error *err)
 {
     struct error why = ERROR_INIT;
-    struct reading r = {.stream = stream, .path = path, .p = out, .err = &why};
-    int rc = check_name(name, path, err), fault;
+    struct reading r = {
+        .text = {.stream = stream,
+                 .path = path,
+                 .limit = FILE_MAX,
+                 .too_large = "the file is larger than 64 KiB, this is no personality",
+                 .err = &why},
+        .p = out,
+    };
+    int rc = check_name(name, path, err);
 
     if (rc)
         return rc;
     memset(out, 0, sizeof(*out));
     memcpy(out->name, name, strlen(name));
-    fault = ini_parse_stream(reading_line, &r, reading_key, &r);
-    rc = r.rc;
-    /* inih goes on behind a line it does not understand; that one comes first all the same. */
-    if (fault && (!rc || (unsigned)fault < r.line))
-        rc = error_set(&why, fault < 0 ? ERR_NO_MEMORY : ERR_FORMAT,
-                       "%s: line %d: it is neither [section], nor key = value, nor a comment", path,
-                       fault);
+    rc = ini_text_parse(&r.text, reading_key, &r);
     if (rc == 0 && (rc = check_keys(&r)) == 0 && (rc = personality_finish(out, &why)) != 0)
         rc = error_prefix(&why, "%s", path);
     return rc ? error_set(err, why.code, "%s", why.message) : 0;
