@@ -90,6 +90,10 @@ unsigned cartridge_partition_count(const struct cartridge *c);
 /* Native bytes of a partition; 0 if there is no such one. */
 uint64_t cartridge_partition_capacity(const struct cartridge *c, uint32_t partition);
 
+/* Behind so many native bytes of the partition early warning is on; at most half of a partition of
+ * a divided tape lies behind it. */
+uint64_t cartridge_early_warning(const struct cartridge *c, uint32_t partition);
+
 /* Empty the tape and divide it (FORMAT MEDIUM, SET CAPACITY): partition i holds capacities[i]
  * native bytes, together at most identity.capacity.  Atomic, durable on return.  What was on the
  * tape goes to limbo and can be undone (it is a point of cartridge_points(), and undoing brings the

@@ -511,9 +511,6 @@ bool division_same(const struct division *a, const struct division *b);
 /* Is d possible on a medium of this capacity? */
 bool division_sane(const struct division *d, uint64_t capacity);
 
-/* Behind so many native bytes of the partition early warning is on. */
-uint64_t partition_early_warning(const struct cartridge *c, uint32_t partition);
-
 /* Say in the identity that features are used, before they are: an older program must refuse the
  * cartridge with its sentence, and not stumble over what it does not know. */
 int cartridge_need(struct cartridge *c, uint32_t features, struct error *err);

@@ -34,7 +34,7 @@ bool division_sane(const struct division *d, uint64_t capacity)
 }
 
 /* A small partition must not be all zone: at most half of it is. */
-uint64_t partition_early_warning(const struct cartridge *c, uint32_t partition)
+uint64_t cartridge_early_warning(const struct cartridge *c, uint32_t partition)
 {
     uint64_t capacity = cartridge_partition_capacity(c, partition);
     uint64_t zone = c->identity.early_warning;

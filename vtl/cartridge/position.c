@@ -56,7 +56,7 @@ void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos)
         .file = c->pos.at.file,
         .eod_lba = end.lba,
         .early_warning =
-            c->pos.at.used > partition_early_warning(c, c->pos.partition) || room_low(c),
+            c->pos.at.used > cartridge_early_warning(c, c->pos.partition) || room_low(c),
         .used = c->pos.at.used,
         .remaining = end.used < capacity ? capacity - end.used : 0,
     };

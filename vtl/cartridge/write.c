@@ -90,7 +90,7 @@ static int prepare(struct cartridge *c, struct error *err)
 /* Is the position behind the early-warning point of its partition, or the store nearly full? */
 static bool early_warning_at(const struct cartridge *c)
 {
-    return c->pos.at.used > partition_early_warning(c, c->pos.partition) || room_low(c);
+    return c->pos.at.used > cartridge_early_warning(c, c->pos.partition) || room_low(c);
 }
 
 static int write_record(struct cartridge *c, const struct record *r, const void *data,

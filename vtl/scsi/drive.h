@@ -148,7 +148,6 @@ void drive_settle_allow(struct scsi_lu *lu);
 /* The partitions of the medium (drive_partition.c). */
 void drive_partition_tell(struct cartridge *c, uint32_t partition, struct cartridge_position *pos);
 uint64_t drive_partition_remaining(struct cartridge *c, uint32_t partition);
-uint64_t drive_partition_warning(const struct cartridge *c, uint32_t partition); /* begins here */
 bool drive_is_blank(const struct drive *d); /* nothing is written in any of them */
 
 /* How long an attribute of a partition is; 0 if it is not there. */

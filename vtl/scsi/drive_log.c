@@ -53,7 +53,7 @@ static void log_sequential(struct log_reply *l)
 
         cartridge_tell(l->lu->drive->cartridge, &pos);
         capacity = cartridge_partition_capacity(l->lu->drive->cartridge, pos.partition);
-        warning = drive_partition_warning(l->lu->drive->cartridge, pos.partition);
+        warning = cartridge_early_warning(l->lu->drive->cartridge, pos.partition);
         log_number(l, 4, (capacity - pos.remaining) / MB, 8);
         log_number(l, 5, warning / MB, 8);
         log_number(l, 6, (capacity - warning) / MB, 8);

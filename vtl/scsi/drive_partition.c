@@ -28,24 +28,13 @@ uint64_t drive_partition_remaining(struct cartridge *c, uint32_t partition)
     return pos.remaining;
 }
 
-/* A small partition must not be all zone: at most half of it is, as the cartridge has it. */
-uint64_t drive_partition_warning(const struct cartridge *c, uint32_t partition)
-{
-    uint64_t capacity = cartridge_partition_capacity(c, partition);
-    uint64_t zone = cartridge_identity(c)->early_warning;
-
-    if (cartridge_partition_count(c) > 1 && zone > capacity / 2)
-        zone = capacity / 2;
-    return zone < capacity ? capacity - zone : 0;
-}
-
 /* PEWS is counted in 10^6 bytes before early warning (SSC-5, device configuration extension). */
 bool drive_beyond_pews(struct scsi_lu *lu, const struct cartridge_position *pos)
 {
     uint64_t pews = get_be16(mode_page_values(lu, 0x10, 1) + 6) * UINT64_C(1000000);
 
     return pews && lu->drive->medium == MEDIUM_READY &&
-           pos->used + pews > drive_partition_warning(lu->drive->cartridge, pos->partition);
+           pos->used + pews > cartridge_early_warning(lu->drive->cartridge, pos->partition);
 }
 
 bool drive_is_blank(const struct drive *d)
