@@ -25,6 +25,7 @@
 
 #include "common/log.h"
 #include "tests/unit/iscsi_fake.h"
+#include "tests/unit/sanitized.h"
 #include "vtl/iscsi/conn.h"
 
 #define TARGET          "iqn.2026-01.test:fake"
@@ -38,17 +39,6 @@
 #define HALF_OPEN_MAX     (CONN_PENDING_MAX + CONN_LEAVING_MAX)
 #define HALF_OPEN_MAX_FDS (3 * HALF_OPEN_MAX + 8)
 #define HALF_OPEN_MAX_KIB (HALF_OPEN_MAX * SESSION_MAX_KIB)
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MEASURE 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define MEASURE 0
-#endif
-#endif
-#ifndef MEASURE
-#define MEASURE 1 /* the sanitizers' own memory would be measured */
-#endif
 
 struct server {
     pid_t pid;

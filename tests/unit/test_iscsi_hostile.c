@@ -4,6 +4,7 @@
  * serves others; what a peer costs before it has logged in is bounded.
  */
 #include "tests/unit/iscsi_client.h"
+#include "tests/unit/sanitized.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,17 +20,6 @@
 
 #define NAMES               "InitiatorName=" RIG_INITIATOR "\nTargetName=" RIG_TARGET "\n"
 #define UNAUTHENTICATED_MAX 65536 /* bytes of ours per peer */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MEASURE 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define MEASURE 0
-#endif
-#endif
-#ifndef MEASURE
-#define MEASURE 1 /* the sanitizers' own memory would be measured */
-#endif
 
 static size_t resident(void)
 {
