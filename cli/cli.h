@@ -40,6 +40,7 @@ struct cli_verb {
     const struct cli_option *options; /* or NULL */
     bool json;                        /* it knows --json */
     int (*run)(struct cli *cli, struct error *err);
+    void (*more)(void); /* prints what only the program knows, behind the options; or NULL */
 };
 
 /* One invocation. */
@@ -132,6 +133,7 @@ CLI_VERB(slot_remove);
 CLI_VERB(slot_import);
 CLI_VERB(slot_export);
 CLI_VERB(fault_set);
+void verb_fault_set_more(void);
 CLI_VERB(fault_clear);
 CLI_VERB(fault_list);
 CLI_VERB(library_show);

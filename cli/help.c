@@ -68,6 +68,8 @@ void cli_help_verb(const struct cli_verb *verb)
     for (size_t i = 0; common[i].name; i++)
         if (has_option(verb, &common[i]))
             help_option(&common[i]);
+    if (verb->more)
+        verb->more();
     help_exits();
 }
 

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "common/checked.h"
 #include "common/json.h"
+#include "vtl/fault/faults.h"
 
 #define NUMBER_MAX 2000000000
 
@@ -56,6 +57,20 @@ static int add_numbers(const struct cli *cli, json_t *args, struct error *err)
     return rc;
 }
 
+/* The vocabulary is that of this program, whatever daemon runs. */
+void verb_fault_set_more(void)
+{
+    puts("\nFaults:");
+    for (unsigned i = 0; i < FAULT_NAMES; i++) {
+        const struct fault_kind_row *row = &faults_kinds()[i];
+        char options[FAULT_OPTIONS_SIZE];
+
+        printf("  %-17s %s\n", row->name, row->summary);
+        if (*faults_options(row, "--", options))
+            printf("  %-17s %s\n", "", options);
+    }
+}
+
 int verb_fault_set(struct cli *cli, struct error *err)
 {
     const char *cartridge = cli_value(cli, "cartridge");
@@ -96,12 +111,26 @@ int verb_fault_clear(struct cli *cli, struct error *err)
     return rc;
 }
 
+/* To programs a count of 0 says "without end"; to people, the word does. */
+static void name_endless(json_t *faults)
+{
+    size_t i;
+    json_t *row;
+
+    json_array_foreach (faults, i, row) {
+        if (json_get_integer(row, "count", 0) == 0)
+            json_object_set_new(row, "count", json_string("endless"));
+    }
+}
+
 int verb_fault_list(struct cli *cli, struct error *err)
 {
     bool vocabulary = cli_flag(cli, "vocabulary");
     json_t *result = NULL;
     int rc = cli_perform(cli, vocabulary ? "fault.vocabulary" : "fault.list", NULL, &result, err);
 
+    if (!rc && !vocabulary && !cli->json)
+        name_endless(json_object_get(result, "faults"));
     if (!rc)
         rc = cli_print_rows(
             cli, "faults", json_incref(json_object_get(result, "faults")),

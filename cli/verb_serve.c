@@ -11,6 +11,7 @@
  * standard error stays the caller's until then, so a failure is seen where it was caused.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@
 #include "vtl/control/control.h"
 #include "vtl/control/models.h"
 
-#define LOGOUT_GRACE_MS 3000 /* for initiators to log out */
+#define LOGOUT_GRACE_MS 3000                /* for initiators to log out */
+#define LOG_SIZE_MAX    (INT64_C(16) << 20) /* bytes; a larger log becomes serve.log.1 */
 
 const struct cli_option verb_serve_options[] = {
     {"foreground", NULL, "stay in the foreground; this is the default"},
@@ -44,6 +46,7 @@ struct daemon {
     struct control control;
     struct control_server *server;
     sigset_t signals; /* that end it */
+    bool detached;    /* it logs to a file */
     int ready_fd;     /* of the pipe to the parent; -1 in the foreground */
 };
 
@@ -116,23 +119,37 @@ static void daemon_down(struct daemon *d)
 
 /* ---- ready ------------------------------------------------------------------------------- */
 
+/* Errors go to the log of the library from now on; one that has grown large is put aside, so that
+ * it is bounded even where nobody rotates it. */
+static int daemon_open_log(const struct daemon *d, struct error *err)
+{
+    char path[PATH_MAX], aside[PATH_MAX];
+    CLEANUP_CLOSE int log = -1;
+    struct stat st;
+    int n = snprintf(path, sizeof(path), "%s/run/serve.log", d->root);
+
+    if (n < 0 || (size_t)n >= sizeof(path) - 2)
+        return error_set(err, ERR_RANGE, "the path %.100s... is too long", d->root);
+    snprintf(aside, sizeof(aside), "%.*s.1", n, path);
+    if (lstat(path, &st) == 0 && st.st_size > LOG_SIZE_MAX)
+        rename(path, aside); /* if not, it grows on */
+    log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (log < 0 || dup2(log, STDERR_FILENO) < 0)
+        return error_errno(err, "%s cannot be opened", path);
+    return 0;
+}
+
 /* Standard input and output go to /dev/null, errors to the log of the library. */
 static int daemon_leave_terminal(const struct daemon *d, struct error *err)
 {
-    CLEANUP_FREE char *path = NULL;
     CLEANUP_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    CLEANUP_CLOSE int log = -1;
+    int rc = daemon_open_log(d, err);
 
-    if (asprintf(&path, "%s/run/serve.log", d->root) < 0) {
-        path = NULL;
-        return error_set(err, ERR_NO_MEMORY, "there is no memory left");
-    }
-    log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (null < 0 || log < 0)
-        return error_errno(err, "%s cannot be opened", path);
+    if (rc)
+        return rc;
+    log_set_times();
     fflush(stdout);
-    if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-        dup2(log, STDERR_FILENO) < 0 || chdir("/") < 0)
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || chdir("/") < 0)
         return error_errno(err, "the terminal cannot be left");
     return 0;
 }
@@ -166,10 +183,16 @@ static int daemon_ready(struct daemon *d, struct error *err)
 
 static void daemon_wait(const struct daemon *d)
 {
+    struct error err = ERROR_INIT;
     int number = 0;
 
-    while (sigwait(&d->signals, &number) != 0)
-        continue;
+    /* Without a terminal there is none to hang up: somebody has rotated the log. */
+    while (sigwait(&d->signals, &number) != 0 || (number == SIGHUP && d->detached)) {
+        if (number == SIGHUP && daemon_open_log(d, &err) != 0)
+            log_error("%s", err.message);
+        else if (number == SIGHUP)
+            log_info("the log was opened anew");
+    }
     log_info("ending on signal %d (%s)", number, strsignal(number));
     notify_systemd("STOPPING=1");
 }
@@ -254,6 +277,7 @@ static int detach(struct daemon *d, bool *parent, struct error *err)
     }
     close(ends[0]);
     d->ready_fd = ends[1];
+    d->detached = true;
     setsid();
     return 0;
 }

@@ -8,7 +8,7 @@
 
 #define VERB(text, operands, min, max, json, name, summary, detail)                                \
     {                                                                                              \
-        text, operands, min, max, summary, detail, verb_##name##_options, json, verb_##name        \
+        text, operands, min, max, summary, detail, verb_##name##_options, json, verb_##name, NULL  \
     }
 
 static const char place_detail[] =
@@ -87,10 +87,10 @@ static const struct cli_verb verbs[] = {
     VERB("library show", "", 0, 0, true, library_show, "show what the library is made of", NULL),
     VERB("library inventory", "", 0, 0, true, library_inventory,
          "look whether every cartridge is where it should be", NULL),
-    VERB("fault set", "NAME", 1, 1, true, fault_set, "disturb the running library on purpose",
-         "'capstan fault list --vocabulary' tells the names and their options.  Faults are gone "
-         "when\n"
-         "the daemon ends."),
+    {"fault set", "NAME", 1, 1, "disturb the running library on purpose",
+     "Only the options named behind a fault make sense with it, and --rate and --count with each.\n"
+     "Faults are gone when the daemon ends.",
+     verb_fault_set_options, true, verb_fault_set, verb_fault_set_more},
     VERB("fault clear", "[FAULT]", 0, 1, true, fault_clear, "heal it",
          "FAULT is the number of a fault, or a name; without it, all are cleared."),
     VERB("fault list", "", 0, 0, true, fault_list, "list faults", NULL),

@@ -4,17 +4,20 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/error.h"
 
 #define LOG_LINE_SIZE 2048
 
-/* The one piece of process-wide state here: the threshold, set once at start-up. */
+/* The one process-wide state here, set once at start-up. */
 static _Atomic int log_threshold = LOG_LEVEL_INFO;
+static _Atomic bool log_times;
 
 static const struct {
     int priority; /* RFC 5424 severity, as sd-daemon(3) prefixes it */
@@ -31,6 +34,30 @@ void log_set_level(enum log_level level)
     atomic_store(&log_threshold, (int)level);
 }
 
+void log_set_times(void)
+{
+    atomic_store(&log_times, true);
+}
+
+/* What stands in front of every message. */
+static void log_head(enum log_level level, char *line, size_t size)
+{
+    struct timespec now;
+    struct tm tm;
+
+    if (atomic_load(&log_times) && clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+        gmtime_r(&now.tv_sec, &tm)) {
+        size_t used = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
+
+        snprintf(line + used, size - used, ".%03ldZ %s", now.tv_nsec / 1000000,
+                 level_table[level].word);
+    } else if (getenv("JOURNAL_STREAM")) {
+        snprintf(line, size, "<%d>", level_table[level].priority);
+    } else {
+        snprintf(line, size, "capstan: %s", level_table[level].word);
+    }
+}
+
 void log_message(enum log_level level, const char *fmt, ...)
 {
     char raw[LOG_LINE_SIZE / 2];
@@ -40,10 +67,7 @@ void log_message(enum log_level level, const char *fmt, ...)
 
     if ((int)level > atomic_load(&log_threshold))
         return;
-    if (getenv("JOURNAL_STREAM"))
-        snprintf(line, sizeof(line), "<%d>", level_table[level].priority);
-    else
-        snprintf(line, sizeof(line), "capstan: %s", level_table[level].word);
+    log_head(level, line, sizeof(line));
     va_start(ap, fmt);
     vsnprintf(raw, sizeof(raw), fmt, ap);
     va_end(ap);

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* table.c - see table.h; libsmartcols does the layout and makes control bytes harmless. */
+/*
+ * table.c - see table.h; libsmartcols does the layout.
+ *
+ * Cells are made harmless here, not by libsmartcols: it would escape the backslashes of names that
+ * json_set_bytes() has escaped already, and show \x5cxff for \xff.
+ */
 #include "common/table.h"
 
 #include <inttypes.h>
 #include <libsmartcols.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 char *size_text(char *buf, uint64_t bytes)
 {
@@ -56,6 +64,34 @@ static const char *cell_text(const json_t *value, enum table_kind kind, char *bu
     return "-";
 }
 
+/* The text with every byte that could do something to a terminal as \xNN: control characters, and
+ * what this locale can't show.  The caller's; NULL without memory. */
+static char *harmless(const char *text)
+{
+    size_t left = strlen(text);
+    char *out = malloc(left * 4 + 1), *p = out;
+    mbstate_t state = {0};
+
+    while (out && left > 0) {
+        wchar_t c;
+        size_t n = mbrtowc(&c, text, left, &state);
+
+        if (n > 0 && n <= left && iswprint((wint_t)c)) {
+            memcpy(p, text, n);
+            p += n;
+        } else {
+            n = 1;
+            memset(&state, 0, sizeof(state));
+            p += snprintf(p, sizeof("\\xff"), "\\x%02x", (unsigned char)*text);
+        }
+        text += n;
+        left -= n;
+    }
+    if (out)
+        *p = '\0';
+    return out;
+}
+
 static int fill(struct libscols_table *table, const struct table_column *columns, size_t count,
                 const json_t *rows)
 {
@@ -77,8 +113,12 @@ static int fill(struct libscols_table *table, const struct table_column *columns
             char buf[40];
             const json_t *value = json_object_get(row, columns[i].key);
 
-            if (scols_line_set_data(line, i, cell_text(value, columns[i].kind, buf, sizeof(buf))))
+            char *text = harmless(cell_text(value, columns[i].kind, buf, sizeof(buf)));
+
+            if (!text || scols_line_refer_data(line, i, text)) {
+                free(text);
                 return -1;
+            }
         }
     }
     return 0;
@@ -107,6 +147,7 @@ int table_print(FILE *stream, const struct table_column *columns, size_t count, 
         return error_set(err, ERR_NO_MEMORY, "there is no memory left for a table");
     }
     scols_table_set_stream(table, stream);
+    scols_table_enable_noencoding(table, 1);
     rc = scols_print_table(table);
     scols_unref_table(table);
     if (rc || fflush(stream) == EOF)

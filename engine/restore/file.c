@@ -18,14 +18,14 @@
 
 #define TEMP_TRIES 8
 
-/* Tell that something could not be done with the file, and give it up.  No space and no memory end
- * the session: the rest would fail alike. */
+/* Tell that something could not be done with the file, and give it up.  A file system that is full
+ * or has become read-only ends the session: the rest would fail alike. */
 static int file_fail(struct session *s, const char *what, struct error *err)
 {
     int saved = errno;
 
     s->file.failed = true;
-    if (saved == ENOSPC || saved == EDQUOT)
+    if (saved == ENOSPC || saved == EDQUOT || saved == EROFS)
         return error_errno(err, "%s could not be restored, nor what follows it", s->path);
     session_warn(s, NULL, "%s: %s", what, strerror(saved));
     return 0;
@@ -61,6 +61,8 @@ static int make_temp(struct session *s, struct error *err)
 
     if (target_directory(&s->destination, &s->names, directory, &parent, &own) != 0) {
         f->failed = true;
+        if (own.sys_errno == EROFS)
+            return error_set(err, own.code, "%s", own.message);
         session_warn(s, NULL, "%s", own.message);
         return 0;
     }

@@ -85,6 +85,9 @@ int target_open(struct target *t, const char *path, bool make, struct error *err
         return error_set(err, ERR_USAGE, "%s is not a directory; name one to restore to", path);
     if (t->root < 0)
         return error_errno(err, "cannot open the directory %s", path);
+    /* Once for all, instead of once a file. */
+    if (make && faccessat(t->root, ".", W_OK, AT_EACCESS) != 0 && errno == EROFS)
+        return error_errno(err, "nothing can be restored to %s", path);
     t->root_made = make && is_empty(t->root);
     return 0;
 }

@@ -30,8 +30,8 @@ struct target {
     uint64_t temp_seed, temp_number;
 };
 
-/* Open the destination; make: make it if it is missing.  ERR_NOT_FOUND, ERR_USAGE (no directory).
- */
+/* Open the destination; make: make it if it is missing.  ERR_NOT_FOUND, ERR_USAGE (no directory),
+ * ERR_PERMISSION (make, and the file system is read-only). */
 int target_open(struct target *t, const char *path, bool make, struct error *err);
 void target_close(struct target *t);
 

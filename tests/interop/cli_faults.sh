@@ -13,7 +13,12 @@ for name in $("$capstan" fault list --vocabulary --json | sed -n 's/.*"name": "\
 done
 expect 0 "corrupt-digest +connection" "$capstan" fault list
 expect 0 '"rate": 1,' "$capstan" fault list --json
-expect 0 "^12 cleared" "$capstan" fault clear
+expect 0 "medium-error .*MEDIUM ERROR" "$capstan" fault set --help
+expect 0 "^ +--cartridge --block$" "$capstan" fault set --help
+expect 0 "fault" "$capstan" fault set robot-jam --rate 1
+expect 0 "robot-jam .* endless " "$capstan" fault list
+expect 0 '"count": 0,' "$capstan" fault list --json
+expect 0 "^13 cleared" "$capstan" fault clear
 expect 0 "^0 cleared" "$capstan" fault clear
 expect 1 "no fault 'x' is set" "$capstan" fault clear x
 expect 2 "there is no fault 'flood'" "$capstan" fault set flood

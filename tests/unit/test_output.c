@@ -3,6 +3,9 @@
  */
 #include "tests/unit/check.h"
 
+#include <locale.h>
+#include <string.h>
+
 #include "common/checked.h"
 #include "common/json.h"
 #include "common/progress.h"
@@ -101,6 +104,17 @@ static void test_table(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(buf, "2026-11-20 12:31"));
     CU_ASSERT_PTR_NULL(strchr(buf, '\033')); /* a name cannot colour the screen */
     CU_ASSERT_PTR_NULL(strstr(buf, "\nline"));
+    /* What is escaped already stays so; letters of any tongue stand as they are. */
+    print_rows("[{\"name\": \"a\\\\xff\\\\b\"}]", buf, sizeof(buf));
+    CU_ASSERT_PTR_NOT_NULL(strstr(buf, "a\\xff\\b"));
+    CU_ASSERT_PTR_NULL(strstr(buf, "x5c"));
+    if (setlocale(LC_CTYPE, "C.UTF-8")) {
+        print_rows("[{\"name\": \"\\u00fc\\u0085\"}]", buf, sizeof(buf));
+        CU_ASSERT_PTR_NOT_NULL(strstr(buf, "\303\274\\xc2\\x85"));
+    }
+    setlocale(LC_CTYPE, "C");
+    print_rows("[{\"name\": \"\\u00fc\"}]", buf, sizeof(buf));
+    CU_ASSERT_PTR_NOT_NULL(strstr(buf, "\\xc3\\xbc"));
     print_rows("[]", buf, sizeof(buf));
     CU_ASSERT_STRING_EQUAL(buf, "NAME SIZE N OK T\n");
 }

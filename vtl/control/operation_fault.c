@@ -121,20 +121,15 @@ int operation_fault_list(struct control *control, const json_t *args, json_t **r
 int operation_fault_vocabulary(struct control *control, const json_t *args, json_t **result,
                                struct error *err)
 {
-    static const char *const names[] = {"cartridge", "drive", "block", "delay"};
     json_t *rows = json_array();
 
     (void)control;
     (void)args;
     for (unsigned i = 0; i < FAULT_NAMES; i++) {
         const struct fault_kind_row *row = &faults_kinds()[i];
-        char options[64] = "";
+        char options[FAULT_OPTIONS_SIZE];
 
-        for (unsigned bit = 0; bit < 4; bit++) {
-            if (row->parameters & (1u << bit))
-                snprintf(options + strlen(options), sizeof(options) - strlen(options), "%s%s",
-                         options[0] ? " " : "", names[bit]);
-        }
+        faults_options(row, "", options);
         json_array_append_new(rows, json_pack("{ssssssss}", "name", row->name, "layer",
                                               faults_layer_name(row->layer), "options", options,
                                               "summary", row->summary));

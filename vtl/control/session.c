@@ -2,6 +2,7 @@
 /* session.c - the CLI's side of control.h: ask the daemon, or open the stopped library. */
 #include "vtl/control/control.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -87,6 +88,13 @@ static int request_send(int fd, const char *op, const json_t *args, struct error
     return rc ? rc : line_write(fd, "\n", 1, SEND_MS, err);
 }
 
+/* Whoever was at the other end ended, politely or not. */
+static bool hung_up(int rc, const struct error *err)
+{
+    return rc == -ERR_CLOSED ||
+           (rc && err && (err->sys_errno == ECONNRESET || err->sys_errno == EPIPE));
+}
+
 int control_request(const char *root, const char *op, const json_t *args, json_t **result,
                     pid_t *pid, struct error *err)
 {
@@ -94,7 +102,7 @@ int control_request(const char *root, const char *op, const json_t *args, json_t
     struct line_reader reader = {0};
     char *line = NULL;
     size_t len = 0;
-    pid_t peer;
+    pid_t peer = 0;
     uid_t uid;
     int rc = control_socket_connect(root, &fd, err);
 
@@ -107,6 +115,11 @@ int control_request(const char *root, const char *op, const json_t *args, json_t
         rc = request_send(fd, op, args, err);
     if (!rc)
         rc = line_read(&reader, fd, CONTROL_REPLY_MAX, reply_ms(op), &line, &len, err);
+    if (hung_up(rc, err))
+        rc = error_set(err, ERR_CLOSED,
+                       "the daemon of %s (process %d) went away before it answered; what it was "
+                       "asked for may have been done or not: 'capstan status' tells",
+                       root, (int)peer);
     if (!rc)
         rc = reply_take(line, len, result, err);
     if (!rc && pid)

@@ -51,6 +51,21 @@ const char *faults_layer_name(enum fault_layer layer)
     return names[layer];
 }
 
+const char *faults_options(const struct fault_kind_row *row, const char *prefix,
+                           char buf[FAULT_OPTIONS_SIZE])
+{
+    static const char *const names[] = {"cartridge", "drive", "block", "delay"}; /* by bit */
+    size_t used = 0;
+
+    buf[0] = '\0';
+    for (unsigned bit = 0; bit < ARRAY_LENGTH(names); bit++) {
+        if (row->parameters & (1u << bit))
+            used += (size_t)snprintf(buf + used, FAULT_OPTIONS_SIZE - used, "%s%s%s",
+                                     used ? " " : "", prefix, names[bit]);
+    }
+    return buf;
+}
+
 const struct fault_kind_row *faults_find(const char *name)
 {
     for (size_t i = 0; i < FAULT_NAMES; i++) {

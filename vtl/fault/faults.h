@@ -59,6 +59,10 @@ struct fault_kind_row {
     const char *summary; /* what it does, and what a host sees */
 };
 const struct fault_kind_row *faults_kinds(void); /* FAULT_NAMES rows */
+#define FAULT_OPTIONS_SIZE 64
+/* The options that make sense with it, each behind prefix, separated by spaces; returns buf. */
+const char *faults_options(const struct fault_kind_row *row, const char *prefix,
+                           char buf[FAULT_OPTIONS_SIZE]);
 const char *faults_layer_name(enum fault_layer layer);
 
 /* One fault as it is set. */
