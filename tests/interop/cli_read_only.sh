@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A restore to a read-only file system ends at once with one sentence, and does not warn once a file.
-# shellcheck source=tests/interop/cli_common.sh
+# shellcheck source=tests/interop/cli_common.sh disable=SC2154,SC2034
 . "$(dirname "$0")/cli_common.sh"
 
 unshare -rm true 2>/dev/null || skip "no user namespaces here (needed to mount something read-only)"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The daemon's log: every line has its time, SIGHUP opens it anew, a large one is put aside; and what
 # a command says whose daemon goes away before it has answered.
-# shellcheck source=tests/interop/cli_common.sh
+# shellcheck source=tests/interop/cli_common.sh disable=SC2154,SC2034
 . "$(dirname "$0")/cli_common.sh"
 
 log=$CAPSTAN_ROOT/run/serve.log
