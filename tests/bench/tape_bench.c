@@ -1,171 +1,121 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tape_bench.c - how fast one drive writes and reads: one block in flight, as tar and dd do.
+ * tape_bench.c - how fast drives write and read: one block in flight each, as tar and dd do.
  *
- *   tape_bench iscsi://HOST:PORT/TARGET/LUN BLOCK-BYTES MIB    a drive with a cartridge in it
- *   tape_bench DIRECTORY BLOCK-BYTES MIB                       a new cartridge there, no drive
+ *   tape_bench [-d] [-n] [-p PID] BLOCK-BYTES MIB WHERE...
  *
- * It prints one line, in MB/s (10^6 bytes): the WRITEs alone, the WRITEs with the filemark behind
- * them (which makes the data durable), the READs.  The engine's own drive client is not used, so
- * that any target can stand on the other side.
+ *   WHERE   iscsi://HOST:PORT/TARGET/LUN: a drive with a cartridge in it; or a directory: a new
+ *           cartridge there, without a drive.  Several are moved at once, a thread each.
+ *   -d      with header and data digests
+ *   -n      do not compare what is read (null_target keeps nothing)
+ *   -p PID  the target's process: what processor time it takes
+ *
+ * It prints one line: MB/s (10^6 bytes) of the WRITEs alone, of the WRITEs with the filemark behind
+ * them (which makes the data durable), of the READs; then seconds of processor time per GB (10^9
+ * bytes), user and system, that writing with the filemark and reading took the target and us.
  *
  * Rules of the measurement:
  *   1. The data does not compress and no two blocks are alike; each carries its number.
  *   2. Every byte read is compared, so that a fast wrong answer is an error and not a result.
- *   3. Only the commands are timed; making and comparing the data is not.
+ *   3. One drive: only the commands are timed; making and comparing the data is not.  Several: from
+ *      the first command to the last, and the sum of all data.
  */
 #include <errno.h>
+#include <getopt.h>
+#include <glob.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-
-#include <iscsi/iscsi.h>
-#include <iscsi/scsi-lowlevel.h>
 
 #include "common/bytes.h"
 #include "common/cleanup.h"
 #include "common/error.h"
+#include "tests/bench/initiator.h"
 #include "vtl/cartridge/cartridge.h"
 
-#define INITIATOR     "iqn.2026-11.capstan:bench"
 #define POOL_BYTES    ((size_t)64 * 1024 * 1024)
 #define STAMP_BYTES   16
 #define WAIT_READY    60 /* tries, one a second */
-#define TIMEOUT_S     600
 #define DENSITY_LTO_8 0x5e
+#define DRIVES_MAX    16
 
 /* What is measured; a row of ops for each kind. */
 struct device {
     const struct device_ops *ops;
-    struct iscsi_context *iscsi;
-    int lun;
+    struct initiator *initiator;
     struct store *store;
     struct cartridge *cartridge;
 };
 
 struct device_ops {
-    int (*open)(struct device *d, const char *where, struct error *err);
+    int (*open)(struct device *d, const char *where, bool digests, struct error *err);
     void (*close)(struct device *d);
-    int (*write)(struct device *d, uint8_t *data, uint32_t len, struct error *err);
+    int (*write)(struct device *d, const uint8_t *data, uint32_t len, struct error *err);
     int (*mark)(struct device *d, struct error *err); /* filemark, and all is durable */
     int (*rewind)(struct device *d, struct error *err);
     int (*read)(struct device *d, uint8_t *data, uint32_t len, struct error *err);
 };
 
-static double now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-/* ---- a drive behind iSCSI ---------------------------------------------------------------------
- */
-
-/* One command with at most one buffer; anything but GOOD is an error. */
-static int drive_command(struct device *d, const char *name, unsigned char *cdb, int direction,
-                         uint8_t *data, uint32_t len, struct error *err)
-{
-    struct scsi_task *task = scsi_create_task(6, cdb, direction, (int)len);
-    struct iscsi_data out = {.size = len, .data = data};
-    int rc = 0;
-
-    if (!task)
-        return error_set(err, ERR_NO_MEMORY, "no memory for a command");
-    if (direction == SCSI_XFER_READ)
-        scsi_task_add_data_in_buffer(task, (int)len, data);
-    if (!iscsi_scsi_command_sync(d->iscsi, d->lun, task,
-                                 direction == SCSI_XFER_WRITE ? &out : NULL))
-        rc = error_set(err, ERR_CLOSED, "%s: %s", name, iscsi_get_error(d->iscsi));
-    else if (task->status != SCSI_STATUS_GOOD)
-        rc = error_set(err, ERR_IO, "%s: status %d, sense %s %s", name, task->status,
-                       scsi_sense_key_str((int)task->sense.key),
-                       scsi_sense_ascq_str(task->sense.ascq));
-    else if (task->residual_status != SCSI_RESIDUAL_NO_RESIDUAL)
-        rc = error_set(err, ERR_LENGTH, "%s: %zu bytes were not moved", name, task->residual);
-    scsi_free_scsi_task(task);
-    return rc;
-}
+/* ---- a drive behind iSCSI ---------------------------------------------------------------------*/
 
 static int drive_wait_ready(struct device *d, struct error *err)
 {
-    unsigned char cdb[6] = {0x00}; /* TEST UNIT READY */
+    static const uint8_t cdb[6] = {0x00}; /* TEST UNIT READY */
     int rc = -1;
 
     for (int i = 0; i < WAIT_READY && rc != 0; i++) {
         if (i > 3)
             nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
-        rc = drive_command(d, "TEST UNIT READY", cdb, SCSI_XFER_NONE, NULL, 0, err);
+        rc = initiator_command(d->initiator, cdb, NULL, 0, NULL, 0, err);
     }
     return rc;
 }
 
 static void drive_close(struct device *d)
 {
-    if (d->iscsi) {
-        iscsi_logout_sync(d->iscsi);
-        iscsi_destroy_context(d->iscsi);
-    }
-    d->iscsi = NULL;
+    initiator_close(d->initiator);
+    d->initiator = NULL;
 }
 
-static int drive_open(struct device *d, const char *where, struct error *err)
+static int drive_open(struct device *d, const char *where, bool digests, struct error *err)
 {
-    struct iscsi_url *url;
-    int rc;
+    int rc = initiator_open(where, digests, &d->initiator, err);
 
-    d->iscsi = iscsi_create_context(INITIATOR);
-    if (!d->iscsi)
-        return error_set(err, ERR_NO_MEMORY, "no memory for a session");
-    url = iscsi_parse_full_url(d->iscsi, where);
-    if (!url)
-        return error_set(err, ERR_USAGE, "%s", iscsi_get_error(d->iscsi));
-    iscsi_set_targetname(d->iscsi, url->target);
-    iscsi_set_session_type(d->iscsi, ISCSI_SESSION_NORMAL);
-    iscsi_set_header_digest(d->iscsi, ISCSI_HEADER_DIGEST_NONE);
-    iscsi_set_noautoreconnect(d->iscsi, 1);
-    iscsi_set_timeout(d->iscsi, TIMEOUT_S);
-    d->lun = url->lun;
-    rc = iscsi_full_connect_sync(d->iscsi, url->portal, url->lun);
-    iscsi_destroy_url(url);
-    if (rc != 0)
-        return error_set(err, ERR_CLOSED, "%s: %s", where, iscsi_get_error(d->iscsi));
-    return drive_wait_ready(d, err);
+    return rc ? rc : drive_wait_ready(d, err);
 }
 
-static int drive_write(struct device *d, uint8_t *data, uint32_t len, struct error *err)
+static int drive_write(struct device *d, const uint8_t *data, uint32_t len, struct error *err)
 {
-    unsigned char cdb[6] = {0x0a}; /* WRITE(6), variable block */
+    uint8_t cdb[6] = {0x0a}; /* WRITE(6), variable block */
 
     put_be24(cdb + 2, len);
-    return drive_command(d, "WRITE", cdb, SCSI_XFER_WRITE, data, len, err);
+    return initiator_command(d->initiator, cdb, data, len, NULL, 0, err);
 }
 
 static int drive_mark(struct device *d, struct error *err)
 {
-    unsigned char cdb[6] = {0x10, 0, 0, 0, 1, 0}; /* WRITE FILEMARKS(6), IMMED = 0 */
+    static const uint8_t cdb[6] = {0x10, 0, 0, 0, 1, 0}; /* WRITE FILEMARKS(6), IMMED = 0 */
 
-    return drive_command(d, "WRITE FILEMARKS", cdb, SCSI_XFER_NONE, NULL, 0, err);
+    return initiator_command(d->initiator, cdb, NULL, 0, NULL, 0, err);
 }
 
 static int drive_rewind(struct device *d, struct error *err)
 {
-    unsigned char cdb[6] = {0x01};
+    static const uint8_t cdb[6] = {0x01};
 
-    return drive_command(d, "REWIND", cdb, SCSI_XFER_NONE, NULL, 0, err);
+    return initiator_command(d->initiator, cdb, NULL, 0, NULL, 0, err);
 }
 
 static int drive_read(struct device *d, uint8_t *data, uint32_t len, struct error *err)
 {
-    unsigned char cdb[6] = {0x08}; /* READ(6), variable block */
+    uint8_t cdb[6] = {0x08}; /* READ(6), variable block */
 
     put_be24(cdb + 2, len);
-    return drive_command(d, "READ", cdb, SCSI_XFER_READ, data, len, err);
+    return initiator_command(d->initiator, cdb, NULL, 0, data, len, err);
 }
 
 static const struct device_ops drive_ops = {
@@ -175,11 +125,12 @@ static const struct device_ops drive_ops = {
 /* ---- a cartridge without a drive --------------------------------------------------------------
  */
 
-static int cart_open(struct device *d, const char *where, struct error *err)
+static int cart_open(struct device *d, const char *where, bool digests, struct error *err)
 {
     struct cartridge_identity id;
     int rc;
 
+    (void)digests;
     rc = cartridge_identity_default(&id, "BENCH1L8", DENSITY_LTO_8, err);
     if (rc == 0)
         rc = store_directory_open(where, true, &d->store, err);
@@ -196,7 +147,7 @@ static void cart_close(struct device *d)
     store_close(d->store);
 }
 
-static int cart_write(struct device *d, uint8_t *data, uint32_t len, struct error *err)
+static int cart_write(struct device *d, const uint8_t *data, uint32_t len, struct error *err)
 {
     return cartridge_write(d->cartridge, data, len, NULL, err);
 }
@@ -229,16 +180,63 @@ static const struct device_ops cart_ops = {
     cart_open, cart_close, cart_write, cart_mark, cart_rewind, cart_read,
 };
 
-/* ---- the measurement --------------------------------------------------------------------------
- */
+/* ---- processor time ---------------------------------------------------------------------------*/
 
+/* Nanoseconds that the threads of a process have run; 0: no such process. */
+static double process_seconds(const char *pid)
+{
+    char pattern[64];
+    glob_t tasks;
+    double ns = 0;
+
+    snprintf(pattern, sizeof(pattern), "/proc/%s/task/*/schedstat", pid);
+    if (glob(pattern, 0, NULL, &tasks) != 0)
+        return 0;
+    for (size_t i = 0; i < tasks.gl_pathc; i++) {
+        CLEANUP_FILE FILE *file = fopen(tasks.gl_pathv[i], "r");
+        double run;
+
+        if (file && fscanf(file, "%lf", &run) == 1)
+            ns += run;
+    }
+    globfree(&tasks);
+    return ns / 1e9;
+}
+
+static double now(clockid_t clock)
+{
+    struct timespec ts;
+
+    clock_gettime(clock, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* ---- the measurement --------------------------------------------------------------------------*/
+
+enum phase { WRITING, READING, PHASES };
+
+/* What all drives have in common. */
 struct bench {
-    struct device device;
-    uint8_t *pool;  /* POOL_BYTES of noise */
-    uint8_t *block; /* the one being moved */
+    bool digests, compare;
+    const char *target; /* process */
+    uint8_t *pool;      /* POOL_BYTES of noise */
     uint32_t len;
-    uint64_t count;
-    double write_s, mark_s, read_s;
+    uint64_t count; /* blocks of each drive */
+    unsigned drives;
+    pthread_barrier_t edge; /* all movers and main: where a phase begins and ends */
+    double wall[PHASES], target_s[PHASES];
+};
+
+struct mover { /* one drive and its thread */
+    struct bench *bench;
+    struct device device;
+    const char *where;
+    pthread_t thread;
+    uint8_t *block;                 /* the one being moved */
+    double write_s, mark_s, read_s; /* in commands */
+    double own_s[PHASES];           /* processor time in them */
+    int rc;
+    struct error err;
 };
 
 /* xorshift64*: fast and incompressible. */
@@ -263,73 +261,131 @@ static const uint8_t *block_noise(const struct bench *b, uint64_t n)
     return b->pool + (n * 1000003 % (POOL_BYTES - b->len));
 }
 
-static void block_make(struct bench *b, uint64_t n)
+static void block_make(struct mover *m, uint64_t n)
 {
-    memcpy(b->block, block_noise(b, n), b->len);
-    put_be64(b->block, n);
-    put_be64(b->block + 8, ~n);
+    memcpy(m->block, block_noise(m->bench, n), m->bench->len);
+    put_be64(m->block, n);
+    put_be64(m->block + 8, ~n);
 }
 
-static int block_check(const struct bench *b, uint64_t n, struct error *err)
+static int block_check(struct mover *m, uint64_t n)
 {
-    if (get_be64(b->block) != n || get_be64(b->block + 8) != ~n ||
-        memcmp(b->block + STAMP_BYTES, block_noise(b, n) + STAMP_BYTES, b->len - STAMP_BYTES) != 0)
-        return error_set(err, ERR_CORRUPT, "block %" PRIu64 " came back with other content", n);
+    const struct bench *b = m->bench;
+
+    if (!b->compare)
+        return 0;
+    if (get_be64(m->block) != n || get_be64(m->block + 8) != ~n ||
+        memcmp(m->block + STAMP_BYTES, block_noise(b, n) + STAMP_BYTES, b->len - STAMP_BYTES) != 0)
+        return error_set(&m->err, ERR_CORRUPT, "block %" PRIu64 " came back with other content", n);
     return 0;
 }
 
-static int bench_write(struct bench *b, struct error *err)
+/* Time from *wall, and processor time of this thread from *own, on. */
+static void lap(double *wall, double *own, double wall_from, double own_from)
 {
-    struct device *d = &b->device;
-    double start;
-    int rc = d->ops->rewind(d, err);
+    *wall += now(CLOCK_MONOTONIC) - wall_from;
+    *own += now(CLOCK_THREAD_CPUTIME_ID) - own_from;
+}
 
-    for (uint64_t n = 0; rc == 0 && n < b->count; n++) {
-        block_make(b, n);
-        start = now();
-        rc = d->ops->write(d, b->block, b->len, err);
-        b->write_s += now() - start;
+static int move_out(struct mover *m)
+{
+    struct device *d = &m->device;
+    double *own = &m->own_s[WRITING], own_from = 0, from = 0;
+    int rc = 0;
+
+    for (uint64_t n = 0; rc == 0 && n < m->bench->count; n++) {
+        block_make(m, n);
+        own_from = now(CLOCK_THREAD_CPUTIME_ID);
+        from = now(CLOCK_MONOTONIC);
+        rc = d->ops->write(d, m->block, m->bench->len, &m->err);
+        lap(&m->write_s, own, from, own_from);
     }
-    start = now();
+    own_from = now(CLOCK_THREAD_CPUTIME_ID);
+    from = now(CLOCK_MONOTONIC);
     if (rc == 0)
-        rc = d->ops->mark(d, err);
-    b->mark_s = now() - start;
+        rc = d->ops->mark(d, &m->err);
+    lap(&m->mark_s, own, from, own_from);
     return rc;
 }
 
-static int bench_read(struct bench *b, struct error *err)
+static int move_in(struct mover *m)
 {
-    struct device *d = &b->device;
-    int rc = d->ops->rewind(d, err);
+    struct device *d = &m->device;
+    int rc = 0;
 
-    for (uint64_t n = 0; rc == 0 && n < b->count; n++) {
-        double start = now();
+    for (uint64_t n = 0; rc == 0 && n < m->bench->count; n++) {
+        double own_from = now(CLOCK_THREAD_CPUTIME_ID), from = now(CLOCK_MONOTONIC);
 
-        rc = d->ops->read(d, b->block, b->len, err);
-        b->read_s += now() - start;
+        rc = d->ops->read(d, m->block, m->bench->len, &m->err);
+        lap(&m->read_s, &m->own_s[READING], from, own_from);
         if (rc == 0)
-            rc = block_check(b, n, err);
+            rc = block_check(m, n);
     }
     return rc;
 }
 
-static int bench_run(struct bench *b, const char *where, struct error *err)
+static void *mover_main(void *arg)
 {
-    int rc;
+    struct mover *m = arg;
+    struct bench *b = m->bench;
 
-    b->device.ops = strncmp(where, "iscsi://", 8) == 0 ? &drive_ops : &cart_ops;
-    b->pool = malloc(POOL_BYTES);
-    b->block = malloc(b->len);
-    if (!b->pool || !b->block)
-        return error_set(err, ERR_NO_MEMORY, "no memory for the data");
-    fill_noise(b->pool, POOL_BYTES);
-    rc = b->device.ops->open(&b->device, where, err);
-    if (rc == 0)
-        rc = bench_write(b, err);
-    if (rc == 0)
-        rc = bench_read(b, err);
-    b->device.ops->close(&b->device);
-    return rc;
+    for (int phase = WRITING; phase < PHASES; phase++) {
+        if (m->rc == 0)
+            m->rc = m->device.ops->rewind(&m->device, &m->err);
+        pthread_barrier_wait(&b->edge);
+        if (m->rc == 0)
+            m->rc = phase == WRITING ? move_out(m) : move_in(m);
+        pthread_barrier_wait(&b->edge);
+    }
+    return NULL;
+}
+
+static int mover_open(struct mover *m, struct bench *b, const char *where)
+{
+    *m = (struct mover){.bench = b, .where = where, .block = malloc(b->len)};
+    m->device.ops = strncmp(where, "iscsi://", 8) == 0 ? &drive_ops : &cart_ops;
+    if (!m->block)
+        return error_set(&m->err, ERR_NO_MEMORY, "no memory for the data");
+    return m->device.ops->open(&m->device, where, b->digests, &m->err);
+}
+
+static void bench_run(struct bench *b, struct mover *movers)
+{
+    pthread_barrier_init(&b->edge, NULL, b->drives + 1);
+    for (unsigned i = 0; i < b->drives; i++)
+        if (pthread_create(&movers[i].thread, NULL, mover_main, &movers[i]) != 0)
+            exit(1);
+    for (int phase = WRITING; phase < PHASES; phase++) {
+        double used, from;
+
+        pthread_barrier_wait(&b->edge);
+        used = b->target ? process_seconds(b->target) : 0;
+        from = now(CLOCK_MONOTONIC);
+        pthread_barrier_wait(&b->edge);
+        b->wall[phase] = now(CLOCK_MONOTONIC) - from;
+        b->target_s[phase] = b->target ? process_seconds(b->target) - used : 0;
+    }
+    for (unsigned i = 0; i < b->drives; i++)
+        pthread_join(movers[i].thread, NULL);
+    pthread_barrier_destroy(&b->edge);
+}
+
+static void report(const struct bench *b, const struct mover *movers)
+{
+    const struct mover *m = &movers[0];
+    double mb = (double)b->drives * (double)b->count * b->len / 1e6, own[PHASES] = {0};
+
+    for (unsigned i = 0; i < b->drives; i++)
+        for (int phase = WRITING; phase < PHASES; phase++)
+            own[phase] += movers[i].own_s[phase];
+    if (b->drives == 1)
+        printf("write %.1f write+fm %.1f read %.1f", mb / m->write_s, mb / (m->write_s + m->mark_s),
+               mb / m->read_s);
+    else
+        printf("write - write+fm %.1f read %.1f", mb / b->wall[WRITING], mb / b->wall[READING]);
+    printf(" target-write %.3f target-read %.3f own-write %.3f own-read %.3f\n",
+           b->target_s[WRITING] * 1e3 / mb, b->target_s[READING] * 1e3 / mb,
+           own[WRITING] * 1e3 / mb, own[READING] * 1e3 / mb);
 }
 
 static uint64_t number(const char *text, uint64_t low, uint64_t high)
@@ -347,29 +403,51 @@ static uint64_t number(const char *text, uint64_t low, uint64_t high)
     return value;
 }
 
+static void read_arguments(struct bench *b, int argc, char **argv)
+{
+    int option;
+
+    *b = (struct bench){.compare = true};
+    while ((option = getopt(argc, argv, "dnp:")) != -1) {
+        b->digests = b->digests || option == 'd';
+        b->compare = b->compare && option != 'n';
+        if (option == 'p')
+            b->target = optarg;
+    }
+    if (argc - optind < 3 || argc - optind > 2 + DRIVES_MAX) {
+        fprintf(stderr, "usage: tape_bench [-d] [-n] [-p PID] BLOCK-BYTES MIB WHERE...\n");
+        exit(2);
+    }
+    b->len = (uint32_t)number(argv[optind], 2 * STAMP_BYTES, 8 * 1024 * 1024);
+    b->count = number(argv[optind + 1], 1, 1024 * 1024) * 1024 * 1024 / b->len;
+    b->drives = (unsigned)(argc - optind - 2);
+    b->pool = malloc(POOL_BYTES);
+    if (!b->pool)
+        exit(1);
+    fill_noise(b->pool, POOL_BYTES);
+}
+
 int main(int argc, char **argv)
 {
-    struct bench b = {0};
-    struct error err = ERROR_INIT;
-    double mb;
-    int rc;
+    struct mover movers[DRIVES_MAX];
+    struct bench b;
+    bool good = true;
 
-    if (argc != 4) {
-        fprintf(stderr,
-                "usage: tape_bench iscsi://HOST:PORT/TARGET/LUN|DIRECTORY BLOCK-BYTES MIB\n");
-        return 2;
+    read_arguments(&b, argc, argv);
+    for (unsigned i = 0; i < b.drives; i++)
+        movers[i].rc = mover_open(&movers[i], &b, argv[argc - (int)(b.drives - i)]);
+    bench_run(&b, movers);
+    for (unsigned i = 0; i < b.drives; i++) {
+        struct mover *m = &movers[i];
+
+        if (m->rc != 0)
+            fprintf(stderr, "tape_bench: %s: %s\n", m->where, m->err.message);
+        good = good && m->rc == 0;
+        m->device.ops->close(&m->device);
+        free(m->block);
     }
-    b.len = (uint32_t)number(argv[2], 2 * STAMP_BYTES, 8 * 1024 * 1024);
-    b.count = number(argv[3], 1, 1024 * 1024) * 1024 * 1024 / b.len;
-    rc = bench_run(&b, argv[1], &err);
+    if (good)
+        report(&b, movers);
     free(b.pool);
-    free(b.block);
-    if (rc != 0) {
-        fprintf(stderr, "tape_bench: %s\n", err.message);
-        return 1;
-    }
-    mb = (double)b.count * b.len / 1e6;
-    printf("write %.1f write+fm %.1f read %.1f\n", mb / b.write_s, mb / (b.write_s + b.mark_s),
-           mb / b.read_s);
-    return 0;
+    return good ? 0 : 1;
 }
