@@ -16,8 +16,8 @@ if nm -D "$capstan" 2>/dev/null | grep -E '__[at]san_init' >/dev/null; then
     echo "the guest is for programs without sanitizers: emulation is slow enough"
     exit 77
 fi
-"$here/guest" prepare || {
-    echo "the guest can't be made on this machine (the reason is above)"
+reason=$("$here/guest" prepare 2>&1) || {
+    echo "SKIP: the guest can't be made on this machine: $(tail -n 1 <<<"$reason")"
     exit 77
 }
 
