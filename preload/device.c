@@ -2,7 +2,6 @@
 /* device.c - see device.h: names, descriptors, sessions. */
 #include "preload/device.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,13 +17,19 @@
 #include "common/cleanup.h"
 #include "preload/preload.h"
 
-#define FDS_MAX      4096
-#define SECRET_MAX   255
-#define ST_MAJOR     9
-#define SG_MAJOR     21
-#define NOT_REWIND   128 /* in st's minor number */
-#define SLOT(d)      ((uint16_t)((unsigned)(d).kind << 12 | (unsigned)(d).access << 10 | (d).lun))
+#define FDS_MAX    4096
+#define SECRET_MAX 255
+#define ST_MAJOR   9
+#define SG_MAJOR   21
+#define NOT_REWIND 128 /* in st's minor number */
+#define SLOT(d)                                                                                    \
+    ((uint16_t)((unsigned)(d).kind << 12 | (unsigned)(d).access << 10 | (d).mode << 8 | (d).lun))
 #define SLOT_KIND(s) ((enum device_kind)((s) >> 12))
+#define SLOT_DEVICE(s)                                                                             \
+    ((struct device){.kind = SLOT_KIND(s),                                                         \
+                     .access = (s) >> 10 & O_ACCMODE,                                              \
+                     .mode = (s) >> 8 & 3,                                                         \
+                     .lun = (s)&0xff})
 
 static _Atomic uint16_t slots[FDS_MAX]; /* by descriptor: SLOT(), 0 for none of ours */
 
@@ -52,27 +57,54 @@ static const struct {
     {"/dev/st", DEVICE_ST, 1},
 };
 
+/* The letters behind the names of tapes: /dev/nst0l and so on.  4: no such mode. */
+static unsigned mode_of(const char *letter, enum device_kind kind)
+{
+    static const char letters[] = "lma";
+    const char *found = *letter ? strchr(letters, *letter) : NULL;
+
+    if (!*letter)
+        return 0;
+    return kind != DEVICE_SG && found && !letter[1] ? (unsigned)(found - letters) + 1 : 4;
+}
+
+/* The other names of a descriptor: to open them is to open its device once more. */
+static struct device device_of_link(const char *path)
+{
+    static const char *const standard[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+
+    for (int fd = 0; fd < 3; fd++)
+        if (strcmp(path, standard[fd]) == 0)
+            return device_of_fd(fd);
+    for (size_t i = 0; i < ARRAY_LENGTH(folders); i++) {
+        const char *digits = path + strlen(folders[i]);
+
+        if (strncmp(path, folders[i], strlen(folders[i])) == 0 && *digits && strlen(digits) < 6 &&
+            digits[strspn(digits, "0123456789")] == '\0')
+            return device_of_fd(atoi(digits));
+    }
+    return (struct device){.kind = DEVICE_NONE};
+}
+
 struct device device_of_path(const char *path)
 {
-    struct device none = {.kind = DEVICE_NONE};
-
-    if (!house.active || !path || strncmp(path, "/dev/", 5) != 0)
-        return none;
+    if (!house.active || !path || (path[0] != '/' || (path[1] != 'd' && path[1] != 'p')))
+        return (struct device){.kind = DEVICE_NONE};
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         size_t len = strlen(names[i].prefix);
         const char *digits = path + len;
-        unsigned lun;
+        size_t number = strncmp(path, names[i].prefix, len) ? 0 : strspn(digits, "0123456789");
+        unsigned lun, mode = number ? mode_of(digits + number, names[i].kind) : 4;
 
-        if (strncmp(path, names[i].prefix, len) != 0 || !isdigit((unsigned char)*digits))
-            continue;
-        if (digits[strspn(digits, "0123456789")] != '\0')
+        if (mode > 3)
             continue;
         lun = (unsigned)strtoul(digits, NULL, 10);
-        lun = strlen(digits) <= 3 && lun + names[i].first <= house.drives ? lun + names[i].first
-                                                                          : UINT32_MAX;
-        return (struct device){.kind = names[i].kind, .lun = lun};
+        lun =
+            number <= 3 && lun + names[i].first <= house.drives ? lun + names[i].first : UINT32_MAX;
+        return (struct device){.kind = names[i].kind, .lun = lun, .mode = mode};
     }
-    return none;
+    return device_of_link(path);
 }
 
 /* Of the running kernel's st.c: bits above the fifth lie above those for mode and rewind. */
@@ -90,12 +122,13 @@ void device_stat(struct device device, struct stat *st)
                         .st_uid = geteuid(),
                         .st_gid = getegid(),
                         .st_blksize = 4096,
-                        .st_ino = 1000u * (unsigned)device.kind + device.lun};
+                        .st_ino = 1000u * ((unsigned)device.kind + 8 * device.mode) + device.lun};
     if (device.kind == DEVICE_SG)
         st->st_rdev = makedev(SG_MAJOR, device.lun);
     else
         st->st_rdev =
-            makedev(ST_MAJOR, st_minor(drive) + (device.kind == DEVICE_NST ? NOT_REWIND : 0));
+            makedev(ST_MAJOR, st_minor(drive) + (device.kind == DEVICE_NST ? NOT_REWIND : 0) +
+                                  device.mode * 32);
 }
 
 /* ---- descriptors ------------------------------------------------------------------------- */
@@ -138,8 +171,7 @@ struct device device_of_fd(int fd)
 
     if (fd < 0 || fd >= FDS_MAX || !(slot = atomic_load(&slots[fd])))
         return device;
-    device = (struct device){
-        .kind = SLOT_KIND(slot), .access = slot >> 10 & O_ACCMODE, .lun = slot & 0x3ff};
+    device = SLOT_DEVICE(slot);
     if (preload_fstat(fd, &is) != 0 || !device_behind(device, &should) ||
         is.st_ino != should.st_ino || is.st_dev != should.st_dev) {
         atomic_store(&slots[fd], 0); /* closed and made anew behind our back */
@@ -185,6 +217,23 @@ void device_close_all(bool tapes[UNITS_MAX])
     }
 }
 
+off_t device_offset(struct device device)
+{
+    return PRELOAD_OFFSET +
+           (off_t)((device.kind == DEVICE_ST) | (unsigned)device.access << 1 | device.mode << 3);
+}
+
+static void adopt_tape(int fd, unsigned lun)
+{
+    off_t what = preload_lseek(fd, 0, SEEK_CUR) - PRELOAD_OFFSET;
+
+    if (what >= 0 && what < 32)
+        device_note(fd, (struct device){.kind = what & 1 ? DEVICE_ST : DEVICE_NST,
+                                        .lun = lun,
+                                        .access = what >> 1 & O_ACCMODE,
+                                        .mode = (unsigned)what >> 3});
+}
+
 /* Lock files that a shell opened for us before exec: the offset says which kind (st.c). */
 static void adopt(void)
 {
@@ -203,11 +252,7 @@ static void adopt(void)
             continue;
         drive = strtoul(path + len + 7, &end, 10);
         if (strcmp(end, ".lock") == 0 && drive < house.drives)
-            device_note(fd, (struct device){.kind = preload_lseek(fd, 0, SEEK_CUR) == PRELOAD_OFFSET
-                                                        ? DEVICE_NST
-                                                        : DEVICE_ST,
-                                            .lun = (unsigned)drive + 1,
-                                            .access = O_RDWR});
+            adopt_tape(fd, (unsigned)drive + 1);
     }
 }
 
@@ -228,6 +273,7 @@ static void forked(void)
         unit->socket = -1;
         port_drop(&unit->port, house.run, i);
         unit->checked = false;
+        unit->rest_len = 0;
     }
 }
 

@@ -3,7 +3,8 @@
  * device.h - what the preload library knows of the library's devices and of a process's
  * descriptors.
  *
- *   /dev/sg0 the changer, /dev/sgN drive N - 1; /dev/nstN and /dev/stN drive N
+ *   /dev/sg0 the changer, /dev/sgN drive N - 1; /dev/nstN and /dev/stN drive N, in st's mode 0;
+ *   with the letter l, m or a behind it in mode 1, 2 or 3
  *
  * A program's descriptor is a real one, so that dup, fork, exec, select and closing by whoever work
  * as ever: of the drive's lock file (ROOT/run/drive-N.lock) with flock(2) held, as long as any
@@ -34,8 +35,9 @@ enum device_kind { DEVICE_NONE, DEVICE_SG, DEVICE_NST, DEVICE_ST };
 
 struct device {
     enum device_kind kind;
-    unsigned lun; /* 0 the changer, N + 1 drive N */
-    int access;   /* O_RDONLY, O_WRONLY or O_RDWR */
+    unsigned lun;  /* 0 the changer, N + 1 drive N */
+    int access;    /* O_RDONLY, O_WRONLY or O_RDWR */
+    unsigned mode; /* of a tape: 0 to 3, by the letter behind its name */
 };
 
 /* A logical unit, as this process sees it. */
@@ -50,6 +52,8 @@ struct unit {
     bool checked, ready, no_tape, write_protected, position_lost;
     uint8_t density, buffered;
     uint32_t block_size, block_min, block_max; /* block_size 0: variable */
+    uint8_t *rest; /* of a fixed block that was read in part (st_data.c); owned */
+    size_t rest_at, rest_len;
 };
 
 /* True if this process runs under `capstan exec`. */
@@ -62,6 +66,8 @@ struct device device_of_fd(int fd);
 /* Note what fd is.  -1 with errno EMFILE if it is too large a number. */
 int device_note(int fd, struct device device);
 void device_forget(int fd);
+/* The offset of a tape's descriptor, which tells what it is to a program that exec starts. */
+off_t device_offset(struct device device);
 /* A copy of a descriptor was made. */
 void device_copied(int from, int to);
 

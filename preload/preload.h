@@ -20,8 +20,8 @@
 #define PRELOAD_MUTUAL_USER   "CAPSTAN_EXEC_MUTUAL_USER"
 #define PRELOAD_MUTUAL_SECRET "CAPSTAN_EXEC_MUTUAL_SECRET_FILE"
 
-/* The offset of a descriptor of /dev/nstN; one more for /dev/stN.  Far behind the end of the file,
- * so that a read that nobody intercepted finds nothing. */
+/* The first of the offsets of tapes' descriptors (device_offset()).  Far behind the end of the
+ * file, so that a read that nobody intercepted finds nothing. */
 #define PRELOAD_OFFSET 0x40000000
 
 /* hooks.c: libc's own */

@@ -8,16 +8,14 @@
 #include "common/checked.h"
 #include "preload/st.h"
 
-#define COUNT_MAX        0x7fffff
-#define SPACE_BLOCKS     0
-#define SPACE_FILEMARKS  1
-#define SPACE_END        3
-#define PAGE_COMPRESSION 0x0f /* SSC-5 8.3.2 */
-#define MODES_LENGTH     (4 + 8 + 16)
+#define COUNT_MAX       0x7fffff
+#define SPACE_BLOCKS    0
+#define SPACE_FILEMARKS 1
+#define SPACE_END       3
 
 /* ---- motion ------------------------------------------------------------------------------ */
 
-static void is_at(struct st *st, int32_t file, int32_t block, enum st_eof eof)
+void st_is_at(struct st *st, int32_t file, int32_t block, enum st_eof eof)
 {
     st->state.file = file;
     st->state.block = block;
@@ -62,10 +60,10 @@ static int forward_files(struct st *st, int count)
     int rc = space(st, SPACE_FILEMARKS, count, &sense);
 
     if (rc == 0)
-        is_at(st, known_sum(st->state.file, count), 0, count ? ST_FM : ST_NOEOF);
+        st_is_at(st, known_sum(st->state.file, count), 0, count ? ST_FM : ST_NOEOF);
     else
-        is_at(st, known_sum(st->state.file, count - undone(&sense)), -1,
-              sense.key == SENSE_BLANK_CHECK ? ST_EOD : ST_NOEOF);
+        st_is_at(st, known_sum(st->state.file, count - undone(&sense)), -1,
+                 sense.key == SENSE_BLANK_CHECK ? ST_EOD : ST_NOEOF);
     return rc;
 }
 
@@ -75,10 +73,15 @@ static int backward_files(struct st *st, int count)
     int rc = space(st, SPACE_FILEMARKS, -count, &sense);
 
     if (rc == 0)
-        is_at(st, known_sum(st->state.file, -count), count ? -1 : st->state.block, ST_NOEOF);
+        st_is_at(st, known_sum(st->state.file, -count), count ? -1 : st->state.block, ST_NOEOF);
     else
-        is_at(st, known_sum(st->state.file, undone(&sense) - count), 0, ST_NOEOF);
+        st_is_at(st, known_sum(st->state.file, undone(&sense) - count), 0, ST_NOEOF);
     return rc;
+}
+
+int st_space_files(struct st *st, int count)
+{
+    return count < 0 ? backward_files(st, -count) : forward_files(st, count);
 }
 
 static int op_fsf(struct st *st, int op, int count)
@@ -102,17 +105,17 @@ static int space_blocks(struct st *st, int count)
     int64_t left = undone(&sense);
 
     if (rc == 0)
-        is_at(st, st->state.file, known_sum(st->state.block, count), ST_NOEOF);
+        st_is_at(st, st->state.file, known_sum(st->state.block, count), ST_NOEOF);
     else if (sense.filemark && count > 0)
-        is_at(st, known_sum(st->state.file, 1), 0, ST_FM);
+        st_is_at(st, known_sum(st->state.file, 1), 0, ST_FM);
     else if (sense.filemark)
-        is_at(st, known_sum(st->state.file, -1), -1, ST_NOEOF);
+        st_is_at(st, known_sum(st->state.file, -1), -1, ST_NOEOF);
     else if (count < 0 && sense.eom) /* the beginning of the medium */
-        is_at(st, 0, 0, ST_NOEOF);
+        st_is_at(st, 0, 0, ST_NOEOF);
     else
-        is_at(st, st->state.file,
-              known_sum(st->state.block, count > 0 ? count - left : count + left),
-              sense.key == SENSE_BLANK_CHECK ? ST_EOD : ST_NOEOF);
+        st_is_at(st, st->state.file,
+                 known_sum(st->state.block, count > 0 ? count - left : count + left),
+                 sense.key == SENSE_BLANK_CHECK ? ST_EOD : ST_NOEOF);
     return rc;
 }
 
@@ -146,8 +149,10 @@ static int op_eom(struct st *st, int op, int count)
     (void)op;
     (void)count;
     if (rc == 0)
-        rc = st_position(st, &address, &file);
-    is_at(st, rc == 0 && file <= INT32_MAX ? (int32_t)file : -1, -1, ST_EOD);
+        rc = st_position(st, &address, &file, NULL);
+    if (st_option(st, MT_ST_FAST_MTEOM)) /* st does not count then */
+        file = UINT64_MAX;
+    st_is_at(st, rc == 0 && file <= INT32_MAX ? (int32_t)file : -1, -1, ST_EOD);
     return rc;
 }
 
@@ -155,9 +160,11 @@ int st_rewind(struct st *st)
 {
     struct session_command c = {
         .cdb = {0x01}, .cdb_len = 6, .use = SESSION_SETS_POSITION, .what = "rewind"};
-    int rc = st_run(st, &c);
+    int rc;
 
-    is_at(st, rc ? -1 : 0, rc ? -1 : 0, ST_NOEOF);
+    c.cdb[1] = st_option(st, MT_ST_NOWAIT);
+    rc = st_run(st, &c);
+    st_is_at(st, rc ? -1 : 0, rc ? -1 : 0, ST_NOEOF);
     return rc;
 }
 
@@ -168,23 +175,9 @@ static int op_rewind(struct st *st, int op, int count)
     return st_rewind(st);
 }
 
-/* LOCATE(10): SSC-5 7.4. */
-static int op_seek(struct st *st, int op, int count)
-{
-    struct session_command c = {
-        .cdb = {0x2b}, .cdb_len = 10, .use = SESSION_SETS_POSITION, .what = "locate"};
-    int rc;
-
-    (void)op;
-    put_be32(c.cdb + 3, (uint32_t)count);
-    rc = st_run(st, &c);
-    is_at(st, rc || count ? -1 : 0, rc || count ? -1 : 0, ST_NOEOF);
-    return rc;
-}
-
 /* ---- what changes the medium ------------------------------------------------------------- */
 
-static int filemarks(struct st *st, int count, bool immediate)
+int st_weof(struct st *st, int count, bool immediate)
 {
     struct session_command c = {.cdb = {0x10, immediate}, .cdb_len = 6, .what = "write filemarks"};
     int rc;
@@ -192,36 +185,40 @@ static int filemarks(struct st *st, int count, bool immediate)
     put_be24(c.cdb + 2, (uint32_t)count & 0xffffff);
     rc = st_run(st, &c);
     if (rc == 0 && count)
-        is_at(st, known_sum(st->state.file, count), 0, ST_FM);
+        st_is_at(st, known_sum(st->state.file, count), 0, ST_FM);
     else if (rc)
-        is_at(st, -1, -1, c.sense.key == SENSE_VOLUME_OVERFLOW ? ST_EOM_ERROR : ST_NOEOF);
+        st_is_at(st, -1, -1, c.sense.key == SENSE_VOLUME_OVERFLOW ? ST_EOM_ERROR : ST_NOEOF);
     if (rc && c.sense.valid && c.sense.key == SENSE_VOLUME_OVERFLOW)
         return -ENOSPC;
     return rc;
 }
 
-int st_weof(struct st *st, int count)
+static bool may_write(const struct st *st)
 {
-    return filemarks(st, count, false);
+    return !st->unit->write_protected && !st->read_only;
 }
-
-#ifndef MTWEOFI
-#define MTWEOFI 35 /* <linux/mtio.h>: without waiting for the medium */
-#endif
 
 static int op_weof(struct st *st, int op, int count)
 {
-    if (st->unit->write_protected)
+    if (!may_write(st))
         return -EACCES;
-    return filemarks(st, count, op == MTWEOFI);
+    return st_weof(st, count, op == MTWEOFI || st_option(st, MT_ST_NOWAIT_EOF));
 }
 
 static int op_erase(struct st *st, int op, int count)
 {
     struct session_command c = {.cdb = {0x19, count ? 1 : 0}, .cdb_len = 6, .what = "erase"};
+    int rc;
 
     (void)op;
-    return st->unit->write_protected ? -EACCES : st_run(st, &c);
+    if (!may_write(st))
+        return -EACCES;
+    if (st_option(st, MT_ST_NOWAIT))
+        c.cdb[1] |= 0x02;
+    rc = st_run(st, &c);
+    if (rc == 0)
+        st->state.eof = ST_NOEOF;
+    return rc;
 }
 
 /* ---- the drive --------------------------------------------------------------------------- */
@@ -241,12 +238,14 @@ static int load_unload(struct st *st, uint8_t how)
                                 .use = SESSION_SETS_POSITION,
                                 .what = "load or unload"};
 
+    c.cdb[1] = st_option(st, MT_ST_NOWAIT);
     return st_run(st, &c);
 }
 
 static int op_load(struct st *st, int op, int count)
 {
     int rc = load_unload(st, op == MTRETEN ? 3 : 1);
+    bool fresh = false;
 
     (void)count;
     if (rc == 0)
@@ -254,9 +253,11 @@ static int op_load(struct st *st, int op, int count)
     if (rc == 0)
         rc = st_need_ready(st);
     if (rc == 0)
-        rc = st_state_resume(st);
+        rc = st_state_resume(st, &fresh);
+    if (rc == 0 && fresh)
+        rc = st_new_medium(st);
     if (rc == 0)
-        is_at(st, 0, 0, ST_NOEOF);
+        st_is_at(st, 0, 0, ST_NOEOF);
     return rc;
 }
 
@@ -264,8 +265,9 @@ static int op_unload(struct st *st, int op, int count)
 {
     int rc = st_need_ready(st);
 
-    (void)op;
     (void)count;
+    if (rc == 0 && op == MTOFFL && st->state.door != ST_UNLOCKED)
+        (void)st_door(st, ST_UNLOCKED);
     if (rc == 0)
         rc = load_unload(st, 0);
     if (rc)
@@ -273,101 +275,17 @@ static int op_unload(struct st *st, int op, int count)
     st->unit->ready = false;
     st->unit->no_tape = true;
     st->state.rewind = 0;
-    is_at(st, -1, -1, ST_NOEOF);
+    st_is_at(st, -1, -1, ST_NOEOF);
     return 0;
 }
 
-static int op_lock(struct st *st, int op, int count)
-{
-    struct session_command c = {.cdb = {0x1e, 0, 0, 0, op == MTLOCK},
-                                .cdb_len = 6,
-                                .use = SESSION_NEUTRAL,
-                                .what = "prevent or allow medium removal"};
-
-    (void)count;
-    return st_run(st, &c);
-}
-
-/* MODE SELECT(6) of a header, a block descriptor and perhaps a page. */
-static int mode_select(struct st *st, const uint8_t *data, uint8_t len)
-{
-    struct session_command c = {.cdb = {0x15, 0x10, 0, 0, len},
-                                .cdb_len = 6,
-                                .out = data,
-                                .len = len,
-                                .use = SESSION_NEUTRAL,
-                                .what = "mode select"};
-
-    return st_run(st, &c);
-}
-
-static int op_block(struct st *st, int op, int count)
-{
-    struct unit *unit = st->unit;
-    uint8_t data[12] = {0, 0, unit->buffered, 8, unit->density};
-    uint32_t size = op == MTSETBLK ? (uint32_t)count : unit->block_size;
-    int rc;
-
-    if (op == MTSETBLK && count &&
-        (size > 0xffffff || size < unit->block_min || (unit->block_max && size > unit->block_max)))
-        return -EINVAL;
-    if (op == MTSETDENSITY && (count < 0 || count > 0xff))
-        return -EINVAL;
-    if (op == MTSETDENSITY)
-        data[4] = (uint8_t)count;
-    put_be24(data + 9, size);
-    rc = mode_select(st, data, sizeof(data));
-    if (rc == 0) {
-        unit->block_size = size;
-        unit->density = data[4];
-    }
-    return rc;
-}
-
-/* The buffered mode (SSC-5 8.3.1); the driver's own options go by the same operation. */
-static int op_buffer(struct st *st, int op, int count)
-{
-    uint8_t data[12] = {0, 0, (uint8_t)((count & 7) << 4), 8, st->unit->density};
-    int rc;
-
-    (void)op;
-    if (count & (int)MT_ST_OPTIONS)
-        return -EPERM;
-    put_be24(data + 9, st->unit->block_size);
-    rc = mode_select(st, data, sizeof(data));
-    if (rc == 0)
-        st->unit->buffered = data[2];
-    return rc;
-}
-
-static int op_compression(struct st *st, int op, int count)
-{
-    uint8_t data[MODES_LENGTH];
-    struct session_command c = {.cdb = {0x1a, 0, PAGE_COMPRESSION, 0, sizeof(data)},
-                                .cdb_len = 6,
-                                .in = data,
-                                .len = sizeof(data),
-                                .use = SESSION_NEUTRAL,
-                                .what = "mode sense"};
-    uint8_t *page = data + 12;
-
-    (void)op;
-    if (st_run(st, &c) || c.got < sizeof(data) || data[3] != 8 ||
-        (page[0] & 0x3f) != PAGE_COMPRESSION || !(page[2] & 0x40)) /* DCC: it is able to */
-        return -EIO;
-    page[0] &= 0x3f;
-    page[2] = (uint8_t)(count & 1 ? page[2] | 0x80 : page[2] & 0x7f); /* DCE */
-    data[0] = data[1] = 0;
-    data[2] &= 0x7f; /* WP is not for us to set */
-    return mode_select(st, data, sizeof(data));
-}
-
-static int op_refused(struct st *st, int op, int count)
+/* Setmarks are of drives that are gone: SSC-5 has none. */
+static int op_setmarks(struct st *st, int op, int count)
 {
     (void)st;
     (void)op;
     (void)count;
-    return -EINVAL;
+    return -EIO;
 }
 
 /* ---- the table --------------------------------------------------------------------------- */
@@ -378,6 +296,7 @@ static int op_refused(struct st *st, int op, int count)
 #define ALWAYS    0x08 /* also if the drive is not ready */
 #define FORWARD   0x10 /* such a filemark counts as one spaced over ... */
 #define BACKWARD  0x20 /* ... or to be spaced over */
+#define STAYS     0x40 /* in the partition where the tape is; the others go to the chosen one */
 
 static const struct operation {
     int op;
@@ -393,22 +312,25 @@ static const struct operation {
     {MTWEOF, 0, op_weof},
     {MTWEOFI, 0, op_weof},
     {MTREW, ENDS_FILE | ONWARD, op_rewind},
-    {MTOFFL, ENDS_FILE | ONWARD | ALWAYS, op_unload},
-    {MTUNLOAD, ENDS_FILE | ONWARD | ALWAYS, op_unload},
+    {MTOFFL, ENDS_FILE | ONWARD | ALWAYS | STAYS, op_unload},
+    {MTUNLOAD, ENDS_FILE | ONWARD | ALWAYS | STAYS, op_unload},
     {MTNOP, KEEPS, op_nothing},
     {MTRETEN, ENDS_FILE | ONWARD, op_load},
-    {MTLOAD, ENDS_FILE | ONWARD | ALWAYS, op_load},
+    {MTLOAD, ENDS_FILE | ONWARD | ALWAYS | STAYS, op_load},
     {MTEOM, ONWARD, op_eom},
     {MTERASE, 0, op_erase},
-    {MTSETBLK, KEEPS, op_block},
-    {MTSETDENSITY, KEEPS, op_block},
-    {MTSEEK, ENDS_FILE, op_seek},
-    {MTLOCK, ONWARD | ALWAYS, op_lock},
-    {MTUNLOCK, ALWAYS, op_lock},
-    {MTCOMPRESSION, ONWARD, op_compression},
-    {MTSETDRVBUFFER, KEEPS | ALWAYS, op_buffer},
-    {MTSETPART, KEEPS | ALWAYS, op_refused}, /* a cartridge has one partition */
-    {MTMKPART, KEEPS | ALWAYS, op_refused},
+    {MTSETBLK, KEEPS, st_op_block},
+    {MTSETDENSITY, KEEPS, st_op_block},
+    {MTSEEK, ENDS_FILE | STAYS, st_op_seek},
+    {MTLOCK, ONWARD | ALWAYS | STAYS, st_op_lock},
+    {MTUNLOCK, ALWAYS | STAYS, st_op_lock},
+    {MTCOMPRESSION, ONWARD, st_op_compression},
+    {MTSETDRVBUFFER, KEEPS | ALWAYS | STAYS, st_op_buffer},
+    {MTSETPART, KEEPS | STAYS, st_op_partition},
+    {MTMKPART, STAYS, st_op_format},
+    {MTFSS, 0, op_setmarks},
+    {MTBSS, 0, op_setmarks},
+    {MTWSM, KEEPS, op_setmarks},
 };
 
 static const struct operation *operation_find(int op)
@@ -426,7 +348,7 @@ static int settle_filemark(struct st *st, const struct operation *operation, int
         return 0;
     if (!(operation->flags & ONWARD))
         return st_uncross(st);
-    is_at(st, known_sum(st->state.file, 1), 0, ST_NOEOF);
+    st_is_at(st, known_sum(st->state.file, 1), 0, ST_NOEOF);
     if (operation->flags & FORWARD)
         --*count;
     if (operation->flags & BACKWARD)
@@ -449,7 +371,7 @@ int st_operate(struct st *st, int op, int count)
         return rc;
     rc = settle_filemark(st, operation, &count);
     if (rc == 0 && writing && (operation->flags & ENDS_FILE)) {
-        rc = st_weof(st, 1);
+        rc = st_weof(st, 1, false);
         if (operation->flags & BACKWARD)
             count++;
     }
@@ -457,5 +379,7 @@ int st_operate(struct st *st, int op, int count)
         return rc;
     if (!(operation->flags & KEEPS))
         st->state.rw = ST_IDLE; /* no filemark of ours at the end */
+    if (!(operation->flags & STAYS) && (rc = st_partition_enter(st)))
+        return rc;
     return operation->run(st, op, count);
 }

@@ -151,8 +151,8 @@ is "what was written reads" "$(($(x dd if=/dev/nst1 bs=64k 2>/dev/null | wc -c) 
     "$(x sh -c 'mt-st -f /dev/nst1 rewind; dd if=/dev/nst1 bs=64k 2>/dev/null' | wc -c)"
 
 # ---- operations that there are not, and those that are refused
-says "Invalid argument" mt-st -f /dev/nst0 setpartition 1
-says "not permitted" mt-st -f /dev/nst0 stoptions 1
+says "Invalid argument" mt-st -f /dev/nst0 setpartition 1 # exec_options.sh has it with partitions
+says "Input/output error" mt-st -f /dev/nst0 fss 1
 for mode in 0 1; do
     check "buffered mode $mode" x mt-st -f /dev/nst0 drvbuffer "$mode"
     is "buffered mode $mode" "$mode" "$(x sg_raw -r 12 -b /dev/sg1 1a 00 00 00 0c 00 2>/dev/null | od -An -tu1 -j2 -N1 | awk '{print int($1 / 16) % 8}')"
