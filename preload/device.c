@@ -82,7 +82,7 @@ static struct device device_of_link(const char *path)
 
         if (strncmp(path, folders[i], strlen(folders[i])) == 0 && *digits && strlen(digits) < 6 &&
             digits[strspn(digits, "0123456789")] == '\0')
-            return device_of_fd(atoi(digits));
+            return device_of_fd((int)strtoul(digits, NULL, 10));
     }
     return (struct device){.kind = DEVICE_NONE};
 }
