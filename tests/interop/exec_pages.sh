@@ -7,10 +7,10 @@
 # shellcheck source=tests/interop/exec_common.sh
 . "$srcdir/tests/interop/exec_common.sh"
 
-# What they say when a page is not as it should be; sg_logs knows no more of pages 2Dh, 33h, 34h and 39h
-# of a real LTO drive than of ours, and of a changer not the TapeAlert page.
+# What they say when a page is not as it should be; of pages 2Dh, 33h, 34h and 37h to 39h sg_logs knows
+# no more of a real LTO drive than of ours, and of a changer not the TapeAlert page.
 complaints='unknown|unable to decode|too short|short descriptor|overflow|malformed|bad |error parsing|exceeds|residual'
-known='page = 0x(2d|33|34|39)|page = 0x2e'
+known='page = 0x(2d|33|34|37|38|39)|page = 0x2e'
 
 quiet() { # WHAT: $work/out has no complaint
     checks=$((checks + 1))

@@ -69,8 +69,9 @@ static void other_is_told(unsigned code)
  * parameters rise. */
 static void test_supported(void)
 {
-    static const uint8_t wanted[] = {0x00, 0x02, 0x03, 0x06, 0x0c, 0x0d, 0x11, 0x12, 0x13, 0x14,
-                                     0x16, 0x17, 0x1a, 0x1b, 0x2d, 0x2e, 0x30, 0x31, 0x32};
+    static const uint8_t wanted[] = {0x00, 0x02, 0x03, 0x06, 0x0c, 0x0d, 0x11, 0x12,
+                                     0x13, 0x14, 0x16, 0x17, 0x1a, 0x1b, 0x2d, 0x2e,
+                                     0x30, 0x31, 0x32, 0x33, 0x34, 0x37, 0x38, 0x39};
     uint8_t codes[64], pairs[256];
     unsigned count, pair_count;
 
@@ -358,7 +359,61 @@ static void test_volume(void)
     CU_ASSERT_EQUAL(of_partition(0x202, 4), 8);
     CU_ASSERT_EQUAL(of_partition(0x203, 4) + of_partition(0x204, 4), 8);
     CU_ASSERT_EQUAL(of_partition(0x200, 6), 0xffffffffffff);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x17, 0x12), 100); /* compression ratio: it is off */
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x17, 0x13), 0);   /* nothing was read */
+    CU_ASSERT(value(CUMULATIVE, 0x17, 0x14) < 600000);   /* milliseconds since the load */
+    log_sense(DRIVE, CUMULATIVE, 0x17, 0, 0x45);
+    CU_ASSERT_EQUAL(memcmp(parameter(0x45) + 4, "Ultrium-8", 9), 0);
     CU_ASSERT_EQUAL(value(CUMULATIVE, 0x31, 3), 8);
+    rig_stop();
+}
+
+/* Errors are of the volume, too, and stay with it. */
+static void test_volume_errors(void)
+{
+    rig_start();
+    rig_load(1);
+    write_block(1000, 1);
+    rig_store_fault = ERR_IO;
+    rig_cdb(rig.a, DRIVE, "10 00 00 00 00 00", NULL, 0, 0);
+    rig_store_fault = 0;
+    rig_good(DRIVE, REWIND);
+    for (int load = 0; load < 2; load++) {
+        CU_ASSERT_EQUAL(value(CUMULATIVE, 0x17, 0x04), 1);
+        CU_ASSERT_EQUAL(value(CUMULATIVE, 0x30, 0x04), 1);
+        CU_ASSERT_EQUAL(value(CUMULATIVE, 0x17, 0x0c), !load); /* of this mount */
+        rig_cdb(rig.a, DRIVE, "1b 00 00 00 00 00", NULL, 0, 0);
+        rig_good(DRIVE, "1b 00 00 00 01 00");
+        rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
+    }
+    rig_stop();
+}
+
+/* Page 38h: blocks and KiB of this load, and where the tape is. */
+static void test_transferred(void)
+{
+    rig_start();
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x0c), 0); /* nothing is in it */
+    rig_load(0);                                       /* 8 MiB */
+    for (int i = 0; i < 4; i++)
+        write_block(1048576, 1);
+    rig_good(DRIVE, REWIND);
+    read_block(1048576, false);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x00), 4);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x01), 4096);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x02), 1);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x03), 1024);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x05), 4096);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x0c), 8192);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x0d), 31); /* an eighth of 255 */
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x0f), 31);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x10), 4096);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x37, 0x01), 0); /* nobody knows how good the medium is */
+    rig_good(DRIVE, "1b 00 00 00 00 00");
+    rig_good(DRIVE, "1b 00 00 00 01 00");
+    rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x00), 0);
+    CU_ASSERT_EQUAL(value(CUMULATIVE, 0x38, 0x01), 0);
     rig_stop();
 }
 
@@ -389,12 +444,20 @@ static void test_diagnostic_data(void)
 }
 
 static const struct check_test tests[] = {
-    {"supported", test_supported}, {"errors", test_errors},
-    {"counts", test_counts},       {"reset", test_reset},
-    {"set_value", test_set_value}, {"threshold", test_threshold},
-    {"criteria", test_criteria},   {"list_errors", test_list_errors},
-    {"saved", test_saved},         {"drive_life", test_drive_life},
-    {"volume", test_volume},       {"diagnostic_data", test_diagnostic_data},
+    {"supported", test_supported},
+    {"errors", test_errors},
+    {"counts", test_counts},
+    {"reset", test_reset},
+    {"set_value", test_set_value},
+    {"threshold", test_threshold},
+    {"criteria", test_criteria},
+    {"list_errors", test_list_errors},
+    {"saved", test_saved},
+    {"drive_life", test_drive_life},
+    {"volume", test_volume},
+    {"diagnostic_data", test_diagnostic_data},
+    {"volume_errors", test_volume_errors},
+    {"transferred", test_transferred},
 };
 
 CHECK_MAIN("log", tests)

@@ -407,7 +407,7 @@ static void test_report_opcodes(void)
         CU_ASSERT_EQUAL(answer.in[5], 0x0c);
         rig_cdb(rig.a, lun, "a3 0c 02 12 00 00 00 00 01 00 00 00", NULL, 0, 256);
         CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
-        rig_cdb(rig.a, lun, "a3 0c 03 a3 00 1f 00 00 01 00 00 00", NULL, 0, 256);
+        rig_cdb(rig.a, lun, "a3 0c 03 a3 00 1b 00 00 01 00 00 00", NULL, 0, 256);
         CU_ASSERT_EQUAL(answer.in[1] & 7, 1);
         rig_stop();
     }

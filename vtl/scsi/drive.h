@@ -155,6 +155,11 @@ size_t drive_attribute_size(const struct cartridge *c, uint32_t partition, uint1
 
 void drive_forget_rao(struct drive *d);
 
+/* Where a real tape would have what is written (drive_wraps.c): native bytes of a wrap, and the
+ * number of the first one of a partition. */
+uint64_t drive_wrap_bytes(const struct cartridge *c);
+uint32_t drive_first_wrap(const struct cartridge *c, uint32_t partition);
+
 /* Mode page 11h, the medium partition page, and what hosts have chosen with it (drive_division.c).
  */
 #define DIVISION_PAGE_SIZE (8 + 2 * CARTRIDGE_PARTITIONS)
@@ -232,6 +237,7 @@ void cmd_set_capacity(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_allow_overwrite(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_generate_rao(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_receive_rao(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_end_of_wrap(struct scsi_lu *lu, struct scsi_task *task);
 
 /* Whether the model takes cartridges of a density code, and may write them. */
 bool drive_reads_density(const struct scsi_lu *lu, uint8_t code);
@@ -240,7 +246,7 @@ uint8_t drive_native_density(const struct scsi_lu *lu);
 
 /* pages (drive_mode.c, drive_log.c) */
 #define DRIVE_MODE_PAGES 18
-#define DRIVE_LOG_PAGES  21
+#define DRIVE_LOG_PAGES  23
 extern const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES];
 extern const struct log_page drive_log_pages[DRIVE_LOG_PAGES];
 uint8_t drive_medium_type(struct scsi_lu *lu);
@@ -255,7 +261,15 @@ void log_compression(struct log_reply *l);       /* 1Bh, 32h */
 void log_device_statistics(struct log_reply *l); /* 14h (drive_statistics.c, as 17h and 30h) */
 void log_diagnostic_data(struct log_reply *l);   /* 16h (drive_life.c) */
 void log_volume_statistics(struct log_reply *l); /* 17h */
-void log_usage(struct log_reply *l);             /* 30h */
+void log_usage(struct log_reply *l);             /* 30h (drive_log_ibm.c, as those below) */
+void log_write_retries(struct log_reply *l);     /* 33h */
+void log_read_retries(struct log_reply *l);      /* 34h */
+void log_performance(struct log_reply *l);       /* 37h */
+void log_transferred(struct log_reply *l);       /* 38h */
+void log_port_errors(struct log_reply *l);       /* 39h */
+
+/* There are no data sets: they are counted as LTO-8 has them, in bytes. */
+#define DRIVE_DATA_SET UINT64_C(5031936)
 
 /* MAM counters (drive_mam.c) */
 #define MAM_SERIAL_SIZE 33

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "vtl/scsi/drive_usage.h"
 #include "vtl/scsi/security.h"
 
 struct drive_codec {
@@ -122,6 +123,7 @@ int drive_put_block(struct scsi_lu *lu, const struct scsi_nexus *nexus, const ui
 {
     struct drive *d = lu->drive;
     struct cartridge_block block = {.length = len - crc};
+    struct cartridge_position pos;
     const void *stored;
     int rc;
 
@@ -132,6 +134,7 @@ int drive_put_block(struct scsi_lu *lu, const struct scsi_nexus *nexus, const ui
             return -REFUSED_GUARD;
     }
     rc = encode(lu, nexus, wire, &block, &stored, err);
+    cartridge_tell(d->cartridge, &pos);
     if (rc == 0)
         rc = cartridge_write_block(d->cartridge, &block, stored, early_warning, err);
     if (rc)
@@ -140,6 +143,7 @@ int drive_put_block(struct scsi_lu *lu, const struct scsi_nexus *nexus, const ui
     d->counters.stored_written += block.stored;
     d->total_written += len - crc;
     atomic_store(&lu->laborious, block.compression || block.encryption);
+    usage_wrote_block(d, pos.lba, block.encryption != 0);
     return 0;
 }
 
@@ -271,6 +275,7 @@ static int load_block(struct scsi_lu *lu, const struct scsi_nexus *nexus, uint8_
         return rc;
     d->codec->encoded = !is_plain(&o->block);
     d->counters.stored_read += o->block.stored;
+    d->usage->blocks_read++;
     rc = open_block(lu, nexus, target, room, at, o, err);
     if (drive_refused_block(rc) && !d->recovering)
         step_back(d);

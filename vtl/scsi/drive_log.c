@@ -172,28 +172,6 @@ static void log_capacity(struct log_reply *l)
     log_number(l, 4, second ? cartridge_partition_capacity(c, 1) >> 20 : 0, 4);
 }
 
-/* 33h, 34h, 39h (IBM LTO): kinds of retries and of interface errors, of which there can be none. */
-static void log_write_retries(struct log_reply *l)
-{
-    for (unsigned code = 0; code <= 0x11; code++)
-        log_counter(l, code, 0, 2);
-}
-
-static void log_read_retries(struct log_reply *l)
-{
-    for (unsigned code = 0; code <= 0x1e; code++)
-        log_counter(l, code, 0, 2);
-}
-
-static void log_port_errors(struct log_reply *l)
-{
-    static const uint8_t codes[] = {0, 7, 8, 9, 10};
-
-    for (size_t i = 0; i < sizeof(codes); i++)
-        log_counter(l, codes[i], 0, 2);
-    log_counter(l, 0x10, 0, 4);
-}
-
 /* 2Dh: current service information (ADC-4): a parameter for each thing that a technician should
  * know now, and this drive never needs one. */
 static void log_service(struct log_reply *r)
@@ -222,5 +200,7 @@ const struct log_page drive_log_pages[DRIVE_LOG_PAGES] = {
     {.code = 0x32, .build = log_compression, .fixed = true, .reset = log_compression_reset},
     {.code = 0x33, .build = log_write_retries, .fixed = true},
     {.code = 0x34, .build = log_read_retries, .fixed = true},
+    {.code = 0x37, .build = log_performance, .fixed = true},
+    {.code = 0x38, .build = log_transferred, .fixed = true},
     {.code = 0x39, .build = log_port_errors, .fixed = true},
 };

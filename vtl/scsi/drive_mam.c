@@ -143,6 +143,17 @@ static void put_load_read(const struct mam_query *q, struct reply *r)
     reply_be64(r, usage_medium(life(q)).current.read / MIB);
 }
 
+/* Of logical blocks of the partition (SPC-5 7.4.2.2.12 and .13). */
+static void put_first_encrypted(const struct mam_query *q, struct reply *r)
+{
+    reply_be64(r, life(q)->partition[q->partition].encrypted);
+}
+
+static void put_first_clear(const struct mam_query *q, struct reply *r)
+{
+    reply_be64(r, life(q)->partition[q->partition].clear);
+}
+
 /* Data written, write retries, data read, read retries: this load, the one before, all; then the
  * loads, changes of partition and formats.  Nothing here retries. */
 static void put_history(const struct mam_query *q, struct reply *r, const struct usage_partition *p,
@@ -252,6 +263,8 @@ static const struct mam_row mam_rows[] = {
     {0x0221, MAM_BINARY, 8, false, put_life_read},
     {0x0222, MAM_BINARY, 8, false, put_load_written},
     {0x0223, MAM_BINARY, 8, false, put_load_read},
+    {0x0224, MAM_BINARY, 8, true, put_first_encrypted},
+    {0x0225, MAM_BINARY, 8, true, put_first_clear},
     {0x0340, MAM_BINARY, 90, false, put_medium_history},
     {0x0341, MAM_BINARY, 60, true, put_partition_history},
     {0x0400, MAM_ASCII, 8, false, put_manufacturer},

@@ -33,7 +33,6 @@ enum rao_process { RAO_KEEP_ORDER = 1, RAO_REORDER = 2 };
 
 /* The cost model, in milliseconds. */
 enum { WIND_MS = 90000, TURN_MS = 2500, STEP_MS = 1200, UNTHREAD_MS = 8000 };
-enum { GUARD_WRAPS = 2 };
 
 #define IMPROVEMENTS_MAX 20000000u /* cost comparisons: some tenths of a second */
 
@@ -56,41 +55,15 @@ struct rao {
 
 /* ---- where things lie ------------------------------------------------------------------------ */
 
-/* Wraps of a full tape: the head has 32 channels, before LTO-7 16. */
-static uint32_t wraps_of(uint8_t density)
-{
-    const struct medium *m = medium_by_density(density);
-
-    return m && m->tracks ? m->tracks / (m->generation < 7 ? 16 : 32) : 80;
-}
-
-static uint64_t wrap_bytes(const struct cartridge *c)
-{
-    const struct cartridge_identity *id = cartridge_identity(c);
-    uint64_t bytes = id->capacity / wraps_of(id->density);
-
-    return bytes ? bytes : 1;
-}
-
-/* The first wrap of a partition. */
-static uint32_t first_wrap(const struct cartridge *c, uint32_t partition)
-{
-    uint64_t wrap = 0;
-
-    for (uint32_t p = 0; p < partition; p++)
-        wrap += cartridge_partition_capacity(c, p) / wrap_bytes(c) + 1 + GUARD_WRAPS;
-    return (uint32_t)wrap;
-}
-
 /* The spot of the position. */
 static struct spot spot_here(const struct cartridge *c)
 {
-    uint64_t bytes = wrap_bytes(c);
+    uint64_t bytes = drive_wrap_bytes(c);
     struct cartridge_position pos;
     struct spot s;
 
     cartridge_tell(c, &pos);
-    s.wrap = first_wrap(c, pos.partition) + (uint32_t)(pos.used / bytes);
+    s.wrap = drive_first_wrap(c, pos.partition) + (uint32_t)(pos.used / bytes);
     s.place = (double)(pos.used % bytes) / (double)bytes;
     if (s.wrap & 1)
         s.place = 1 - s.place;

@@ -9,6 +9,7 @@
 #include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/drive_transfer.h"
 #include "vtl/scsi/security.h"
+#include "vtl/scsi/drive_usage.h"
 
 void drive_error(struct scsi_lu *lu, struct scsi_task *task, int rc, const struct error *err,
                  int64_t residual)
@@ -308,6 +309,7 @@ void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
             write_failed(lu, task, rc, &err, first, count);
             return;
         }
+        usage_cut(lu->drive, first);
     }
     if (!immed && !write_sync(lu, task, first, count))
         return;
@@ -330,4 +332,6 @@ void cmd_erase(struct scsi_lu *lu, struct scsi_task *task)
     rc = cartridge_erase(lu->drive->cartridge, &err);
     if (rc != 0)
         write_failed(lu, task, rc, &err, drive_address(lu->drive), 0);
+    else
+        usage_cut(lu->drive, drive_address(lu->drive));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drive_statistics.c - log pages that look back on the drive and on the volume: device statistics,
- * volume statistics, tape usage (SSC-5 8.3). */
+ * volume statistics (SSC-5 8.3). */
 #include "vtl/scsi/drive.h"
 
 #include "vtl/scsi/drive_usage.h"
@@ -40,43 +40,48 @@ void log_device_statistics(struct log_reply *l)
 
 /* A list with a record for each partition: its length without this byte, number, value. */
 static void put_partitions(struct log_reply *l, unsigned code, unsigned bytes,
-                           uint64_t (*value)(struct cartridge *c, uint32_t partition))
+                           uint64_t (*value)(const struct drive *d, uint32_t partition))
 {
-    struct cartridge *c = l->lu->drive->cartridge;
+    const struct drive *d = l->lu->drive;
     uint8_t data[CARTRIDGE_PARTITIONS * 12];
     struct reply r = reply_to(data, sizeof(data));
 
-    for (uint32_t p = 0; p < cartridge_partition_count(c); p++) {
+    for (uint32_t p = 0; p < cartridge_partition_count(d->cartridge); p++) {
         reply_u8(&r, 3 + bytes);
         reply_u8(&r, 0);
         reply_be16(&r, p);
-        reply_be(&r, value(c, p), bytes);
+        reply_be(&r, value(d, p), bytes);
     }
     log_binary(l, code, data, (unsigned)r.len);
 }
 
-/* All ones: no logical object is encrypted as far as is known. */
-static uint64_t no_object(struct cartridge *c, uint32_t partition)
+static uint64_t partition_capacity(const struct drive *d, uint32_t partition)
 {
-    (void)c;
-    (void)partition;
-    return UINT64_MAX;
+    return cartridge_partition_capacity(d->cartridge, partition) / MB;
 }
 
-static uint64_t partition_capacity(struct cartridge *c, uint32_t partition)
+static uint64_t partition_remaining(const struct drive *d, uint32_t partition)
 {
-    return cartridge_partition_capacity(c, partition) / MB;
+    return drive_partition_remaining(d->cartridge, partition) / MB;
 }
 
-static uint64_t partition_remaining(struct cartridge *c, uint32_t partition)
+static uint64_t partition_used(const struct drive *d, uint32_t partition)
 {
-    return drive_partition_remaining(c, partition) / MB;
-}
+    struct cartridge *c = d->cartridge;
 
-static uint64_t partition_used(struct cartridge *c, uint32_t partition)
-{
     return (cartridge_partition_capacity(c, partition) - drive_partition_remaining(c, partition)) /
            MB;
+}
+
+/* All ones: there is none; one less: it is not known (SSC-5 8.3.9.4). */
+static uint64_t first_encrypted(const struct drive *d, uint32_t partition)
+{
+    return d->usage->partition[partition].encrypted;
+}
+
+static uint64_t first_clear(const struct drive *d, uint32_t partition)
+{
+    return d->usage->partition[partition].clear;
 }
 
 static uint64_t used_of_all(struct cartridge *c)
@@ -88,11 +93,20 @@ static uint64_t used_of_all(struct cartridge *c)
     return used;
 }
 
+/* In hundredths; nothing was moved: 0. */
+static uint64_t load_ratio(uint64_t host, uint64_t medium)
+{
+    double hundredths = medium ? (double)host * 100 / (double)medium : 0;
+
+    return hundredths < UINT16_MAX ? (uint64_t)hundredths : UINT16_MAX;
+}
+
 /* What was moved: by this mount, and in the volume's life. */
 static void put_amounts(struct log_reply *l)
 {
     const struct drive *d = l->lu->drive;
-    const struct usage_partition all = usage_medium(d->usage);
+    const struct usage *u = d->usage;
+    const struct usage_partition all = usage_medium(u);
 
     log_number(l, 0x0c, d->counters.write_errors - d->load_write_errors, 2);
     log_number(l, 0x0d, d->counters.read_errors - d->load_read_errors, 2);
@@ -100,16 +114,26 @@ static void put_amounts(struct log_reply *l)
     log_number(l, 0x0f, all.current.read / MB, 4);
     log_number(l, 0x10, all.total.written / MB, 8);
     log_number(l, 0x11, all.total.read / MB, 8);
+    log_number(l, 0x12,
+               load_ratio(all.current.written, d->counters.stored_written - u->stored_written), 2);
+    log_number(l, 0x13, load_ratio(all.current.read, d->counters.stored_read - u->stored_read), 2);
+    log_number(l, 0x14, usage_mounted_ms(u), 6);
+    log_number(l, 0x15, usage_mounted_ms(u), 6); /* it is ready as soon as it is mounted */
 }
 
 static void put_identity(struct log_reply *l, const struct cartridge_identity *id)
 {
-    char serial[MAM_SERIAL_SIZE];
+    const struct medium *m = medium_by_density(id->density);
+    char serial[MAM_SERIAL_SIZE], personality[16];
 
     mam_medium_serial(l->lu->drive, serial);
     log_text(l, 0x40, serial, 32);
     log_text(l, 0x42, l->lu->drive->barcode, 32);
     log_text(l, 0x43, "CAPSTAN", 8);
+    if (m) {
+        snprintf(personality, sizeof(personality), "Ultrium-%u", m->generation);
+        log_text(l, 0x45, personality, (unsigned)strlen(personality));
+    }
     log_number(l, 0x80, drive_device_specific(l->lu) >> 7, 1); /* write protected */
     log_number(l, 0x81, id->worm, 1);
     log_number(l, 0x82, 0, 1); /* never too hot */
@@ -119,43 +143,27 @@ void log_volume_statistics(struct log_reply *l)
 {
     const struct drive *d = l->lu->drive;
     const struct cartridge_identity *id = drive_identity(l->lu);
+    const struct usage_partition all = usage_medium(d->usage);
 
     log_number(l, 0x00, id != NULL, 1); /* page valid */
     if (!id)
         return;
     log_number(l, 0x01, d->usage->loads, 4);
+    log_number(l, 0x02, all.total.written / DRIVE_DATA_SET, 8);
     log_number(l, 0x03, 0, 4); /* write retries: none are needed */
+    log_number(l, 0x04, d->usage->write_errors, 2);
     log_number(l, 0x05, 0, 4); /* suspended writes */
     log_number(l, 0x06, 0, 4); /* ... and fatal ones */
+    log_number(l, 0x07, all.total.read / DRIVE_DATA_SET, 8);
     log_number(l, 0x08, 0, 4); /* read retries */
+    log_number(l, 0x09, d->usage->read_errors, 2);
     put_amounts(l);
     log_number(l, 0x16, id->capacity / MB, 4);
     log_number(l, 0x17, used_of_all(d->cartridge) / MB, 4);
     put_identity(l, id);
-    put_partitions(l, 0x200, 6, no_object);
-    put_partitions(l, 0x201, 6, no_object);
+    put_partitions(l, 0x200, 6, first_encrypted);
+    put_partitions(l, 0x201, 6, first_clear);
     put_partitions(l, 0x202, 4, partition_capacity);
     put_partitions(l, 0x203, 4, partition_used);
     put_partitions(l, 0x204, 4, partition_remaining);
-}
-
-/* 30h: tape usage (IBM and HPE LTO).  There are no data sets: they are counted as LTO-8 has them,
- * 5,031,936 bytes each. */
-void log_usage(struct log_reply *l)
-{
-    enum { DATA_SET = 5031936 };
-    const struct drive *d = l->lu->drive;
-    bool loaded = drive_identity(l->lu) != NULL;
-    const struct usage_partition all =
-        loaded ? usage_medium(d->usage) : (struct usage_partition){0};
-
-    log_number(l, 1, loaded ? d->usage->loads : 0, 4);
-    log_number(l, 2, all.total.written / DATA_SET, 8);
-    log_number(l, 3, 0, 4); /* write retries */
-    log_number(l, 4, loaded ? d->counters.write_errors - d->load_write_errors : 0, 2);
-    log_number(l, 5, 0, 2); /* suspended writes */
-    log_number(l, 6, 0, 2);
-    log_number(l, 7, all.total.read / DATA_SET, 8);
-    log_number(l, 8, 0, 4); /* read retries */
-    log_number(l, 9, loaded ? d->counters.read_errors - d->load_read_errors : 0, 2);
 }

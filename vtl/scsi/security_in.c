@@ -5,6 +5,7 @@
  */
 #include "common/openssl.h"
 #include "vtl/scsi/drive.h"
+#include "vtl/scsi/drive_usage.h"
 #include "vtl/scsi/security.h"
 
 enum { PROTOCOL_INFORMATION = 0x00, PROTOCOL_TAPE_ENCRYPTION = 0x20 };
@@ -58,7 +59,7 @@ static void put_capabilities(struct scsi_lu *lu, const struct scsi_task *task, s
 {
     enum { CFG_P_CONFIGURABLE = 1 };
     enum { MAC_C = 0x20, DED_C = 0x10, DECRYPT_HARDWARE = 2 << 2, ENCRYPT_HARDWARE = 2 };
-    enum { NONCE_GENERATED = 1 << 4, KADF_C = 0x08, AVFMV = 0x80 };
+    enum { NONCE_GENERATED = 1 << 4, KADF_C = 0x08, VCELB_C = 0x04, AVFMV = 0x80 };
     enum { DKAD_OPTIONAL = 3 << 6, EXTERNAL_ALLOWED = 2 << 4, RAW_BY_DEFAULT = 4 << 1, EAREM = 1 };
     bool ready = lu->drive->medium == MEDIUM_READY;
     bool writable = ready && !(drive_device_specific(lu) & 0x80);
@@ -71,7 +72,7 @@ static void put_capabilities(struct scsi_lu *lu, const struct scsi_task *task, s
     reply_u8(r, 0);
     reply_be16(r, 20); /* descriptor length */
     reply_u8(r, (ready ? AVFMV : 0u) | MAC_C | DED_C | DECRYPT_HARDWARE | ENCRYPT_HARDWARE);
-    reply_u8(r, (writable ? 2u << 6 : 0) | NONCE_GENERATED | KADF_C); /* AVFCLP */
+    reply_u8(r, (writable ? 2u << 6 : 0) | NONCE_GENERATED | KADF_C | VCELB_C); /* AVFCLP */
     reply_be16(r, CODEC_UKAD_MAX);
     reply_be16(r, CODEC_AKAD_MAX);
     reply_be16(r, CODEC_KEY_SIZE);
@@ -122,7 +123,8 @@ static void put_kads(struct reply *r, const struct codec_kads *kads, bool from_m
 
 static void put_status(struct scsi_lu *lu, const struct scsi_task *task, struct reply *r)
 {
-    enum { NOT_EXCLUSIVE = 1 << 4 }; /* PARAMETERS CONTROL: nobody else decides */
+    enum { NOT_EXCLUSIVE = 1 << 4, VCELB = 0x08 }; /* PARAMETERS CONTROL: nobody else decides */
+    bool contains = lu->drive->medium == MEDIUM_READY && usage_has_encrypted(lu->drive);
     const struct security *s = lu->drive->security;
     const struct security_nexus *n = security_nexus_find(s, task->nexus);
     const struct security_set *set = security_of(s, task->nexus);
@@ -136,7 +138,8 @@ static void put_status(struct scsi_lu *lu, const struct scsi_task *task, struct 
     reply_u8(r, set->decryption);
     reply_u8(r, set->established ? SECURITY_ALGORITHM : 0);
     reply_be32(r, set->instance);
-    reply_u8(r, NOT_EXCLUSIVE | (unsigned)set->check << 1 | (set->raw == RAW_DISABLED));
+    reply_u8(r, NOT_EXCLUSIVE | (contains ? VCELB : 0u) | (unsigned)set->check << 1 |
+                    (set->raw == RAW_DISABLED));
     reply_u8(r, set->kad_format);
     reply_zero(r, 10); /* no supplemental keys */
     put_kads(r, &set->kads, false);
