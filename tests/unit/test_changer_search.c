@@ -323,7 +323,8 @@ static uint16_t layer_element(void *ctx, const struct library_element *e)
     return layer_state.unreadable && e->full ? ASC_LABEL_UNREADABLE : 0;
 }
 
-static const struct scsi_layer layer = {NULL, layer_command, layer_move, layer_element};
+static const struct scsi_layer layer = {
+    .command = layer_command, .move = layer_move, .element = layer_element};
 
 static void test_layer(void)
 {

@@ -318,6 +318,28 @@ static void test_slow(void)
     end();
 }
 
+/* With IMMED it is slow behind the status, and quick in telling so. */
+static void test_slow_in_background(void)
+{
+    struct fault_setting drive = setting(FAULT_SLOW_DRIVE);
+
+    begin();
+    rig_load(1);
+    write_blocks(2);
+    set(&drive);
+    elapsed_ms();
+    rig_good(DRIVE, "2b 01 00 00 00 00 02 00 00 00");
+    rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
+    CHECK_SENSE(KEY_NOT_READY, ASC_OPERATION_IN_PROGRESS);
+    CU_ASSERT(elapsed_ms() < 300);
+    usleep(300000);
+    clear();
+    rig_good(DRIVE, TUR);
+    CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "34 00 00 00 00 00 00 00 00 00", NULL, 0, 20), SCSI_GOOD);
+    CU_ASSERT_EQUAL(get_be32(answer.in + 4), 2);
+    end();
+}
+
 /* ---- connections ----------------------------------------------------------------------------- */
 
 struct wire {
@@ -491,6 +513,7 @@ static const struct check_test tests[] = {
     {"label_unreadable", test_label_unreadable},
     {"attention_storm", test_attention_storm},
     {"slow", test_slow},
+    {"slow_in_background", test_slow_in_background},
     {"corrupt_digest", test_corrupt_digest},
     {"connection_drop", test_connection_drop},
     {"settings", test_settings},

@@ -54,7 +54,7 @@ static bool drive_command(struct faults *f, const struct scsi_task *task,
     struct fault_setting with;
 
     reading = in_list(task->cdb[0], reads, sizeof(reads));
-    if (faults_strike(f, FAULT_SLOW_DRIVE, place, &with))
+    if (!scsi_cdb_is_immediate(task->cdb) && faults_strike(f, FAULT_SLOW_DRIVE, place, &with))
         take_time(with.delay_ms, task);
     if (task->cdb[0] == 0x1b && !(task->cdb[4] & 0x01) &&
         faults_strike(f, FAULT_DRIVE_STUCK, place, NULL))
@@ -85,6 +85,16 @@ static bool on_command(void *ctx, unsigned lun, const struct scsi_task *task,
         return fails(failure, KEY_UNIT_ATTENTION, 0x2904, "attention storm");
     return lun == 0 ? changer_command(f, task, &place, failure)
                     : drive_command(f, task, &place, failure);
+}
+
+/* A slow drive is slow behind the status of such a command, too. */
+static unsigned on_background(void *ctx, unsigned lun, const struct scsi_task *task)
+{
+    const struct fault_place place = {NULL, lun > 0 ? (int)lun - 1 : -1, -1};
+    struct fault_setting with;
+
+    (void)task;
+    return faults_strike(ctx, FAULT_SLOW_DRIVE, &place, &with) ? with.delay_ms : 0;
 }
 
 static int drive_of(const struct faults *f, uint16_t address)
@@ -122,5 +132,5 @@ static uint16_t on_element(void *ctx, const struct library_element *e)
 
 void faults_scsi_init(struct faults *f)
 {
-    f->layer = (struct scsi_layer){f, on_command, on_move, on_element};
+    f->layer = (struct scsi_layer){f, on_command, on_background, on_move, on_element};
 }

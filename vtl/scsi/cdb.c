@@ -3,6 +3,7 @@
 #include "vtl/scsi/cdb.h"
 
 #include "common/checked.h"
+#include "vtl/scsi/scsi.h"
 
 size_t scsi_cdb_length(uint8_t opcode)
 {
@@ -43,5 +44,28 @@ bool scsi_cdb_is_data_out(const uint8_t *cdb, bool changer)
     for (size_t i = 0; i < ARRAY_LENGTH(data_out); i++)
         if (data_out[i].opcode == cdb[0] && (data_out[i].unit & unit))
             return data_out[i].mask == 0 || (cdb[data_out[i].byte] & data_out[i].mask);
+    return false;
+}
+
+bool scsi_cdb_is_immediate(const uint8_t *cdb)
+{
+    static const struct {
+        uint8_t opcode, bit; /* of byte 1 */
+    } immed[] = {
+        {0x01, 0x01}, /* REWIND */
+        {0x04, 0x01}, /* FORMAT MEDIUM */
+        {0x0b, 0x01}, /* SET CAPACITY */
+        {0x13, 0x04}, /* VERIFY(6) */
+        {0x19, 0x02}, /* ERASE(6) */
+        {0x1b, 0x01}, /* LOAD UNLOAD */
+        {0x2b, 0x01}, /* LOCATE(10) */
+        {0x8f, 0x04}, /* VERIFY(16) */
+        {0x92, 0x01}, /* LOCATE(16) */
+        {0x93, 0x02}, /* ERASE(16) */
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(immed); i++)
+        if (immed[i].opcode == cdb[0])
+            return cdb[1] & immed[i].bit;
     return false;
 }

@@ -78,7 +78,8 @@ static bool layer_stops(struct scsi_lu *lu, struct scsi_task *task)
     const struct scsi_layer *layer = lu->target->layer;
     struct scsi_failure failure;
 
-    if (!layer || !layer->command || !layer->command(layer->ctx, lu->lun, task, &failure))
+    if (!layer || !layer->command || (lu->kind->occupied && lu->kind->occupied(lu)) ||
+        !layer->command(layer->ctx, lu->lun, task, &failure))
         return false;
     task_fail(lu, task, failure.key, failure.code);
     return true;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "vtl/scsi/drive_background.h"
 #include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/drive_usage.h"
 #include "vtl/scsi/security.h"
@@ -52,7 +53,7 @@ static const struct opcode drive_opcodes[] = {
     {0x1e, NO_SA, 6, OP_FREE, "PREVENT ALLOW MEDIUM REMOVAL", {0, 0, 0, 0x01}, SHORT,
      cmd_prevent_allow},
     {0x2b, NO_SA, 10, OP_MEDIUM | OP_SYNC | OP_PR_READ, "LOCATE(10)",
-     {0x07, 0, 0xff, 0xff, 0xff, 0xff, 0, 0xff}, MOTION, cmd_locate10},
+     {0x07, 0, 0xff, 0xff, 0xff, 0xff, 0, 0xff}, MOTION, cmd_locate},
     {0x34, NO_SA, 10, OP_MEDIUM | OP_PR_READ, "READ POSITION", {0x1f, 0, 0, 0, 0, 0, 0xff, 0xff},
      SHORT, cmd_read_position},
     {0x3b, NO_SA, 10, 0, "WRITE BUFFER",
@@ -106,7 +107,7 @@ static const struct opcode drive_opcodes[] = {
     {0x91, NO_SA, 16, OP_MEDIUM | OP_SYNC | OP_PR_READ, "SPACE(16)",
      {0x0f, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION, cmd_space16},
     {0x92, NO_SA, 16, OP_MEDIUM | OP_SYNC | OP_PR_READ, "LOCATE(16)",
-     {0x3b, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION, cmd_locate16},
+     {0x3b, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, MOTION, cmd_locate},
     {0x93, NO_SA, 16, OP_MEDIUM | OP_SYNC, "ERASE(16)",
      {0x03, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, LONG_ERASE, cmd_erase},
     {0xa0, NO_SA, 12, OP_ALWAYS, "REPORT LUNS",
@@ -163,8 +164,10 @@ static bool drive_admit(struct scsi_lu *lu, struct scsi_task *task, const struct
         task_check(lu, task, &s);
         return false;
     }
-    if ((op->flags & OP_MEDIUM) && code) {
-        task_fail(lu, task, drive_not_ready_key(lu->drive), code);
+    if (((op->flags & OP_MEDIUM) && code) ||
+        ((op->flags & OP_SYNC) && operation_goes_on(lu->drive))) {
+        s = drive_not_ready_sense(lu->drive);
+        task_check(lu, task, &s);
         return false;
     }
     return !(op->flags & OP_SYNC) || drive_flush(lu, task);
@@ -174,9 +177,15 @@ static bool drive_sense(struct scsi_lu *lu, struct scsi_nexus *nexus, struct sen
 {
     if (nexus && drive_take_deferred(lu->drive, nexus, s))
         return true;
-    *s = (struct sense){.key = drive_not_ready_key(lu->drive), .code = drive_not_ready(lu->drive)};
-    s->progress_valid = s->code == ASC_BECOMING_READY; /* at 0: a load is done or not yet begun */
+    if (nexus && operation_sense(lu->drive, s)) /* REQUEST SENSE */
+        return true;
+    *s = drive_not_ready_sense(lu->drive);
     return s->code != 0;
+}
+
+static bool drive_occupied(struct scsi_lu *lu)
+{
+    return operation_goes_on(lu->drive);
 }
 
 static void drive_publish(struct scsi_lu *lu)
@@ -189,6 +198,7 @@ static void drive_publish(struct scsi_lu *lu)
     state->drive = d->number;
     state->loaded = d->medium == MEDIUM_READY;
     state->present = d->medium != MEDIUM_NONE;
+    state->busy = operation_goes_on(d); /* no command runs now */
     memcpy(state->barcode, d->barcode, sizeof(state->barcode));
     state->observed_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     state->bytes_read = d->total_read;
@@ -207,10 +217,12 @@ static void drive_forget(struct scsi_lu *lu, const struct scsi_nexus *nexus)
         d->writer = NULL;
     if (d->deferred_for == nexus)
         d->deferred_for = NULL;
+    operation_forget(d, nexus);
     security_forget(lu, nexus);
 }
 
-/* A reset ends all keys (SSC-5 4.2.23); what is in the buffer stays. */
+/* A reset ends all keys (SSC-5 4.2.23); what is in the buffer stays, and what goes on in the
+ * background goes on. */
 static void drive_reset(struct scsi_lu *lu)
 {
     security_reset(lu);
@@ -231,6 +243,7 @@ const struct lu_kind drive_kind = {
     .refresh = drive_refresh,
     .admit = drive_admit,
     .sense = drive_sense,
+    .occupied = drive_occupied,
     .publish = drive_publish,
     .chores = drive_chores,
     .do_chores = drive_do_chores,
@@ -246,7 +259,8 @@ int drive_create(struct scsi_lu *lu, struct error *err)
     if (!lu->drive)
         return error_set(err, ERR_NO_MEMORY, "There is no memory for drive %u", lu->lun - 1);
     lu->drive->usage = calloc(1, sizeof(*lu->drive->usage));
-    if (!lu->drive->usage)
+    lu->drive->background = operation_create();
+    if (!lu->drive->usage || !lu->drive->background)
         return error_set(err, ERR_NO_MEMORY, "There is no memory for drive %u", lu->lun - 1);
     lu->drive->number = lu->lun - 1;
     lu->drive->address = library_drive_address(lu->target->library, lu->lun - 1);
@@ -276,6 +290,7 @@ void drive_destroy(struct scsi_lu *lu)
     life_save(lu);
     pthread_mutex_unlock(&lu->device);
     free(lu->drive->usage);
+    operation_destroy(lu->drive->background);
     drive_codec_destroy(lu->drive);
     free(lu->drive);
     lu->drive = NULL;

@@ -11,8 +11,9 @@
  *      |        FAILED             EJECTED (HOLD=1: HELD)  |
  *      +---------------------------------------------------+  cartridge is moved away
  *
- * LOAD with IMMED goes by way of LOADING: its status is sent first.  A cleaning cartridge is in
- * CLEANING for a while, and then EJECTED; one that is used up is FAILED.
+ * A cleaning cartridge is in CLEANING for a while, and then EJECTED; one that is used up is FAILED.
+ * What goes on after the status of a command (IMMED) is a state beside this one:
+ * drive_background.h.
  *
  * READY has an open cartridge, no other state has.  The drive learns what is in it from the
  * library: refresh compares the generation of its element before every command.
@@ -63,7 +64,6 @@ enum medium_state {
     MEDIUM_HELD,
     MEDIUM_EJECTED,
     MEDIUM_FAILED,
-    MEDIUM_LOADING,
     MEDIUM_CLEANING,
 };
 
@@ -75,6 +75,7 @@ struct drive_counters {
     uint64_t loads;
 };
 
+struct background;  /* drive_background.h */
 struct drive_codec; /* drive_codec.h */
 struct security;    /* security.h */
 
@@ -105,8 +106,9 @@ struct drive {
     bool deferred_pending;           /* a deferred error not yet reported ... */
     struct scsi_nexus *deferred_for; /* ... to this nexus; NULL: to whoever comes first */
     struct sense deferred;
-    struct drive_codec *codec; /* owned */
-    struct security *security; /* owned */
+    struct background *background; /* owned */
+    struct drive_codec *codec;     /* owned */
+    struct security *security;     /* owned */
     struct drive_counters counters;
     struct drive_counters compression_since; /* as they were when log page 1Bh or 32h was reset */
     uint64_t total_written, total_read;      /* never reset: for observers */
@@ -196,7 +198,11 @@ static inline void drive_positioned(struct drive *d)
  * set. */
 bool drive_beyond_pews(struct scsi_lu *lu, const struct cartridge_position *pos);
 
-/* Whether the host of the nexus must be told about lost blocks now. */
+/* Keep an error for the nexus whose blocks were lost, or whose command went on in the background;
+ * NULL: for whoever comes first.  The first one is the one to know. */
+void drive_defer(struct drive *d, const struct sense *s, struct scsi_nexus *nexus);
+
+/* Whether the host of the nexus must be told about it now. */
 bool drive_take_deferred(struct drive *d, const struct scsi_nexus *nexus, struct sense *s);
 
 /* Background work (lu.c): bound what is buffered. */
@@ -204,8 +210,9 @@ enum chores drive_chores(struct scsi_lu *lu);
 void drive_do_chores(struct scsi_lu *lu);
 
 uint16_t drive_not_ready(const struct drive *d); /* additional sense code; 0: it is ready */
-/* NOT READY if it may become so; MEDIUM ERROR if the cartridge is not one for this drive. */
-enum sense_key drive_not_ready_key(const struct drive *d);
+/* The same as sense data: NOT READY if it may become ready, with how far it has come, MEDIUM ERROR
+ * if the cartridge is not one for this drive. */
+struct sense drive_not_ready_sense(const struct drive *d);
 
 /* The cartridge that is open is a cleaning cartridge: use it, true, or it is used up. */
 bool drive_clean(struct scsi_lu *lu);
@@ -223,8 +230,7 @@ void cmd_erase(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_rewind(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_space6(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_space16(struct scsi_lu *lu, struct scsi_task *task);
-void cmd_locate10(struct scsi_lu *lu, struct scsi_task *task);
-void cmd_locate16(struct scsi_lu *lu, struct scsi_task *task);
+void cmd_locate(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_read_position(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_load_unload(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_report_density(struct scsi_lu *lu, struct scsi_task *task);

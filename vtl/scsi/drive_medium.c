@@ -4,11 +4,14 @@
  * are drawn in drive.h.
  */
 #include "common/log.h"
+#include "vtl/scsi/drive_background.h"
 #include "vtl/scsi/drive_usage.h"
 #include "vtl/scsi/security.h"
 
 uint16_t drive_not_ready(const struct drive *d)
 {
+    if (operation_goes_on(d))
+        return operation_not_ready(d);
     switch (d->medium) {
     case MEDIUM_READY:
         return 0;
@@ -16,8 +19,6 @@ uint16_t drive_not_ready(const struct drive *d)
         return ASC_INITIALIZING_REQUIRED;
     case MEDIUM_FAILED:
         return d->failure;
-    case MEDIUM_LOADING:
-        return ASC_BECOMING_READY;
     case MEDIUM_CLEANING:
         return ASC_CLEANING_CARTRIDGE;
     default: /* an ejected cartridge is out of the drive's reach: st takes 3Ah for "no tape" */
@@ -25,9 +26,9 @@ uint16_t drive_not_ready(const struct drive *d)
     }
 }
 
-enum sense_key drive_not_ready_key(const struct drive *d)
+static enum sense_key not_ready_key(uint16_t code)
 {
-    switch (drive_not_ready(d)) {
+    switch (code) {
     case ASC_INCOMPATIBLE_MEDIUM:
     case ASC_UNKNOWN_FORMAT:
     case ASC_INCOMPATIBLE_FORMAT:
@@ -37,6 +38,16 @@ enum sense_key drive_not_ready_key(const struct drive *d)
     default:
         return KEY_NOT_READY;
     }
+}
+
+struct sense drive_not_ready_sense(const struct drive *d)
+{
+    struct sense s = {.code = drive_not_ready(d)};
+
+    s.key = not_ready_key(s.code);
+    s.progress_valid = operation_goes_on(d) || s.code == ASC_BECOMING_READY;
+    s.progress = operation_goes_on(d) ? operation_progress(d) : 0;
+    return s;
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -144,6 +155,7 @@ void drive_refresh(struct scsi_lu *lu)
     struct drive *d = lu->drive;
     struct library_element e;
 
+    operation_settle(lu);
     if (library_element(lu->target->library, d->address, &e, NULL) != 0)
         return;
     drive_clean_done(lu);
@@ -153,6 +165,7 @@ void drive_refresh(struct scsi_lu *lu)
         return;
     }
     d->generation = e.generation;
+    operation_end(lu);
     alert_clear(lu, ALERTS_OF_MEDIUM);
     if (d->medium == MEDIUM_READY) { /* taken out behind our back: keep what was written */
         drive_unload(lu, MEDIUM_EJECTED);
@@ -202,13 +215,12 @@ bool drive_sync(struct scsi_lu *lu, struct sense *s)
     return false;
 }
 
-/* Keep the error for the nexus whose blocks were lost. */
-static void drive_defer(struct drive *d, const struct sense *s)
+void drive_defer(struct drive *d, const struct sense *s, struct scsi_nexus *nexus)
 {
-    if (d->deferred_pending) /* the first loss is the one to know */
+    if (d->deferred_pending)
         return;
     d->deferred = *s;
-    d->deferred_for = d->writer;
+    d->deferred_for = nexus;
     d->deferred_pending = true;
 }
 
@@ -221,7 +233,7 @@ bool drive_flush(struct scsi_lu *lu, struct scsi_task *task)
         return true;
     task_check(lu, task, &s);
     if (d->writer != task->nexus)
-        drive_defer(d, &s);
+        drive_defer(d, &s, d->writer);
     return false;
 }
 
@@ -236,10 +248,11 @@ bool drive_take_deferred(struct drive *d, const struct scsi_nexus *nexus, struct
 
 enum chores drive_chores(struct scsi_lu *lu)
 {
+    enum chores chores = operation_chores(lu->drive);
     struct cartridge_position pos;
 
-    if (lu->drive->medium == MEDIUM_LOADING)
-        return CHORES_NOW;
+    if (chores != CHORES_NONE)
+        return chores;
     if (lu->drive->medium != MEDIUM_READY)
         return CHORES_NONE;
     cartridge_tell(lu->drive->cartridge, &pos);
@@ -252,15 +265,15 @@ void drive_do_chores(struct scsi_lu *lu)
 {
     struct sense s;
 
-    if (lu->drive->medium == MEDIUM_LOADING)
-        drive_load(lu);
+    if (operation_chores(lu->drive) != CHORES_NONE)
+        operation_do_chores(lu);
     else if (drive_chores(lu) != CHORES_NONE && !drive_sync(lu, &s))
-        drive_defer(lu->drive, &s);
+        drive_defer(lu->drive, &s, lu->drive->writer);
 }
 
 /* ---- unloading ------------------------------------------------------------------------------- */
 
-bool drive_unload(struct scsi_lu *lu, enum medium_state after)
+static bool let_go(struct scsi_lu *lu, enum medium_state after)
 {
     struct drive *d = lu->drive;
     struct sense s;
@@ -269,7 +282,7 @@ bool drive_unload(struct scsi_lu *lu, enum medium_state after)
     if (d->medium == MEDIUM_READY) {
         kept = drive_sync(lu, &s);
         if (!kept)
-            drive_defer(d, &s);
+            drive_defer(d, &s, d->writer);
         usage_settle(lu);
         usage_store(d);
         drive_forget_rao(d);
@@ -285,23 +298,56 @@ bool drive_unload(struct scsi_lu *lu, enum medium_state after)
     return kept;
 }
 
-static void do_unload(struct scsi_lu *lu, struct scsi_task *task, bool hold)
+bool drive_unload(struct scsi_lu *lu, enum medium_state after)
 {
-    struct drive *d = lu->drive;
+    operation_end(lu);
+    return let_go(lu, after);
+}
+
+static bool hold_bit(const struct scsi_task *task)
+{
+    return task->cdb[4] & 0x08;
+}
+
+static bool unload_step(struct scsi_lu *lu, struct scsi_task *task, struct progress *p)
+{
     struct sense s;
 
+    (void)p;
+    if (!let_go(lu, hold_bit(task) ? MEDIUM_HELD : MEDIUM_EJECTED) &&
+        drive_take_deferred(lu->drive, task->nexus, &s))
+        task_check(lu, task, &s);
+    return true;
+}
+
+static void do_unload(struct scsi_lu *lu, struct scsi_task *task)
+{
     if (lu_prevented(lu)) {
         alert_raise(lu, ALERT_REMOVAL_PREVENTED);
         task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED);
-    } else if (d->medium == MEDIUM_NONE) {
-        return; /* nothing to do is no error (SSC-5 7.3) */
-    } else if (!drive_unload(lu, hold ? MEDIUM_HELD : MEDIUM_EJECTED) &&
-               drive_take_deferred(d, task->nexus, &s)) {
-        task_check(lu, task, &s);
+    } else if (lu->drive->medium != MEDIUM_NONE) { /* nothing to do is no error (SSC-5 7.3) */
+        operation_run(lu, task, OPERATION_UNLOAD, unload_step, 0);
     }
 }
 
-static void do_load(struct scsi_lu *lu, struct scsi_task *task, bool hold, bool immed)
+/* What a medium that is loaded can't do, it says itself from then on. */
+static bool load_step(struct scsi_lu *lu, struct scsi_task *task, struct progress *p)
+{
+    struct drive *d = lu->drive;
+
+    (void)p;
+    if (d->medium == MEDIUM_READY) { /* to the beginning of partition 0: always there */
+        cartridge_locate(d->cartridge, 0, 0, NULL);
+        drive_positioned(d);
+    } else if (!drive_load(lu) && !scsi_cdb_is_immediate(task->cdb)) {
+        const struct sense s = drive_not_ready_sense(d);
+
+        task_check(lu, task, &s);
+    }
+    return true;
+}
+
+static void do_load(struct scsi_lu *lu, struct scsi_task *task)
 {
     struct drive *d = lu->drive;
 
@@ -309,29 +355,22 @@ static void do_load(struct scsi_lu *lu, struct scsi_task *task, bool hold, bool 
         task_fail(lu, task, KEY_NOT_READY, ASC_NO_MEDIUM);
     } else if (d->medium == MEDIUM_CLEANING) {
         task_fail(lu, task, KEY_NOT_READY, ASC_CLEANING_CARTRIDGE);
-    } else if (hold) { /* drawn in, but not threaded */
-        if (d->medium == MEDIUM_EJECTED)
-            d->medium = MEDIUM_HELD;
-    } else if (d->medium == MEDIUM_READY) { /* to the beginning of partition 0: always there */
-        cartridge_locate(d->cartridge, 0, 0, NULL);
-        drive_positioned(d);
-    } else if (immed) { /* the chores that follow at once do it */
-        d->medium = MEDIUM_LOADING;
-    } else if (!drive_load(lu)) {
-        task_fail(lu, task, drive_not_ready_key(d), drive_not_ready(d));
+    } else if (!hold_bit(task)) {
+        operation_run(lu, task, OPERATION_LOAD, load_step, 0);
+    } else if (d->medium == MEDIUM_EJECTED) { /* drawn in, but not threaded */
+        d->medium = MEDIUM_HELD;
     }
 }
 
-/* LOAD UNLOAD (SSC-5 7.3).  Unloading is done when the status is sent, so IMMED has no effect on
- * it; and there is nothing to retension. */
+/* LOAD UNLOAD (SSC-5 7.3).  There is nothing to retension. */
 void cmd_load_unload(struct scsi_lu *lu, struct scsi_task *task)
 {
-    bool load = task->cdb[4] & 0x01, eot = task->cdb[4] & 0x04, hold = task->cdb[4] & 0x08;
+    bool load = task->cdb[4] & 0x01, eot = task->cdb[4] & 0x04;
 
     if (load && eot)
         task_bad_cdb(lu, task, 4, 2);
     else if (load)
-        do_load(lu, task, hold, task->cdb[1] & 0x01);
+        do_load(lu, task);
     else
-        do_unload(lu, task, hold);
+        do_unload(lu, task);
 }

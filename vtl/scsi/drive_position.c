@@ -5,13 +5,20 @@
  * The cartridge says where it stopped and why; here it becomes sense data.  What is buffered was
  * synchronised before (OP_SYNC), so motion never loses blocks.
  */
-#include "vtl/scsi/drive.h"
+#include "vtl/scsi/drive_background.h"
+
+static bool rewind_step(struct scsi_lu *lu, struct scsi_task *task, struct progress *p)
+{
+    (void)task;
+    (void)p;
+    cartridge_rewind(lu->drive->cartridge);
+    drive_positioned(lu->drive);
+    return true;
+}
 
 void cmd_rewind(struct scsi_lu *lu, struct scsi_task *task)
 {
-    (void)task;
-    cartridge_rewind(lu->drive->cartridge);
-    drive_positioned(lu->drive);
+    operation_run(lu, task, OPERATION_REWIND, rewind_step, 0);
 }
 
 /* ---- SPACE ----------------------------------------------------------------------------------- */
@@ -68,64 +75,58 @@ void cmd_space16(struct scsi_lu *lu, struct scsi_task *task)
 
 enum destination { TO_OBJECT, TO_FILE, TO_SET, TO_END_OF_DATA };
 
-static void locate(struct scsi_lu *lu, struct scsi_task *task, enum destination to,
-                   uint32_t partition, uint64_t number)
-{
-    struct cartridge *c = lu->drive->cartridge;
-    struct cartridge_position pos;
-    struct error err = ERROR_INIT;
-    int rc = 0;
+struct target {
+    enum destination to;
+    uint32_t partition;
+    uint64_t number;
+};
 
-    cartridge_tell(c, &pos);
-    if (to == TO_OBJECT)
-        rc = cartridge_locate(c, partition, number, &err);
-    else if (to == TO_FILE)
-        rc = cartridge_locate_file(c, partition, number, &err);
-    else if (partition != pos.partition)
-        rc = cartridge_locate(c, partition, 0, &err);
-    if (rc == 0 && to == TO_END_OF_DATA)
+/* LOCATE(10) has objects only. */
+static struct target locate_target(struct scsi_lu *lu, const struct scsi_task *task)
+{
+    bool ten = task->cdb[0] == 0x2b, change = task->cdb[1] & 0x02; /* CP */
+    struct cartridge_position pos;
+
+    cartridge_tell(lu->drive->cartridge, &pos);
+    return (struct target){
+        .to = ten ? TO_OBJECT : (enum destination)(task->cdb[1] >> 3 & 0x07),
+        .partition = change ? task->cdb[ten ? 8 : 3] : pos.partition,
+        .number = ten ? get_be32(task->cdb + 3) : get_be64(task->cdb + 4),
+    };
+}
+
+static bool locate_step(struct scsi_lu *lu, struct scsi_task *task, struct progress *p)
+{
+    const struct target t = locate_target(lu, task);
+    struct cartridge *c = lu->drive->cartridge;
+    struct error err = ERROR_INIT;
+    int rc;
+
+    (void)p;
+    if (t.to == TO_FILE)
+        rc = cartridge_locate_file(c, t.partition, t.number, &err);
+    else
+        rc = cartridge_locate(c, t.partition, t.to == TO_OBJECT ? t.number : 0, &err);
+    if (rc == 0 && t.to == TO_END_OF_DATA)
         cartridge_locate_end(c);
     drive_positioned(lu->drive);
     if (rc == -ERR_END_OF_DATA) /* LOCATE has no INFORMATION */
         task_fail(lu, task, KEY_BLANK_CHECK, ASC_END_OF_DATA);
     else if (rc != 0)
         drive_error(lu, task, rc, &err, 0);
-}
-
-/* The partition to go to: with CP the one in this byte of the CDB, else the present one.  False,
- * with the status set, if there is no such one. */
-static bool locate_partition(struct scsi_lu *lu, struct scsi_task *task, unsigned byte,
-                             uint32_t *partition)
-{
-    bool change = task->cdb[1] & 0x02; /* CP */
-    struct cartridge_position pos;
-
-    if (change && task->cdb[byte] >= cartridge_partition_count(lu->drive->cartridge)) {
-        task_bad_cdb(lu, task, byte, 7);
-        return false;
-    }
-    cartridge_tell(lu->drive->cartridge, &pos);
-    *partition = change ? task->cdb[byte] : pos.partition;
     return true;
 }
 
-void cmd_locate10(struct scsi_lu *lu, struct scsi_task *task)
+void cmd_locate(struct scsi_lu *lu, struct scsi_task *task)
 {
-    uint32_t partition;
+    const struct target t = locate_target(lu, task);
 
-    if (locate_partition(lu, task, 8, &partition))
-        locate(lu, task, TO_OBJECT, partition, get_be32(task->cdb + 3));
-}
-
-void cmd_locate16(struct scsi_lu *lu, struct scsi_task *task)
-{
-    unsigned type = task->cdb[1] >> 3 & 0x07;
-    uint32_t partition;
-
-    if (type == TO_SET || type > TO_END_OF_DATA)
+    if (t.to == TO_SET || t.to > TO_END_OF_DATA)
         task_bad_cdb(lu, task, 1, 5);
-    else if (locate_partition(lu, task, 3, &partition))
-        locate(lu, task, type, partition, get_be64(task->cdb + 4));
+    else if (t.partition >= cartridge_partition_count(lu->drive->cartridge))
+        task_bad_cdb(lu, task, task->cdb[0] == 0x2b ? 8 : 3, 7);
+    else
+        operation_run(lu, task, OPERATION_LOCATE, locate_step, 0);
 }
 
 /* ---- READ POSITION --------------------------------------------------------------------------- */

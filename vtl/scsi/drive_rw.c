@@ -6,6 +6,7 @@
  * for less what was done: blocks if FIXED, else bytes; hosts compute positions from it.
  */
 #include "common/log.h"
+#include "vtl/scsi/drive_background.h"
 #include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/drive_transfer.h"
 #include "vtl/scsi/security.h"
@@ -322,16 +323,21 @@ void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
 /* ---- ERASE ----------------------------------------------------------------------------------- */
 
 /* Short and long do the same here: nothing behind the position can be read any more. */
-void cmd_erase(struct scsi_lu *lu, struct scsi_task *task)
+static bool erase_step(struct scsi_lu *lu, struct scsi_task *task, struct progress *p)
 {
     struct error err = ERROR_INIT;
-    int rc;
+    int rc = cartridge_erase(lu->drive->cartridge, &err);
 
-    if (!transfer_locate(lu, task) || !drive_may_write(lu, task))
-        return;
-    rc = cartridge_erase(lu->drive->cartridge, &err);
+    (void)p;
     if (rc != 0)
         write_failed(lu, task, rc, &err, drive_address(lu->drive), 0);
     else
         usage_cut(lu->drive, drive_address(lu->drive));
+    return true;
+}
+
+void cmd_erase(struct scsi_lu *lu, struct scsi_task *task)
+{
+    if (transfer_locate(lu, task) && drive_may_write(lu, task))
+        operation_run(lu, task, OPERATION_ERASE, erase_step, 0);
 }

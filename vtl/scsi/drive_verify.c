@@ -7,11 +7,12 @@
  *    VBF     up to so many filemarks, whatever the blocks' lengths
  *    VTE     to end of data
  *
- * Without VBF and VTE it ends where READ would end, with the same sense data.  Everything is done
- * when the status is sent, so IMMED has no effect.
+ * Without VBF and VTE it ends where READ would end, with the same sense data.  It is done in parts,
+ * between which others have their turn if it goes on in the background.
  */
 #include <stdlib.h>
 
+#include "vtl/scsi/drive_background.h"
 #include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/drive_transfer.h"
 
@@ -23,6 +24,8 @@ struct verify {
     const uint8_t *expected; /* NULL: the medium only */
     uint8_t *block;          /* room for t.size bytes */
 };
+
+enum { PART = 64 }; /* blocks at once */
 
 static size_t equal_bytes(const uint8_t *a, const uint8_t *b, size_t len)
 {
@@ -92,41 +95,62 @@ static bool verify_block(struct scsi_lu *lu, struct scsi_task *task, const struc
     return len == t->size;
 }
 
-static void verify_blocks(struct scsi_lu *lu, struct scsi_task *task, struct verify *v)
+/* p->done counts the blocks of the command. */
+static bool verify_blocks(struct scsi_lu *lu, struct scsi_task *task, struct verify *v,
+                          struct progress *p)
 {
     CLEANUP_FREE uint8_t *block = malloc(v->t.size);
+    uint64_t most = p->done + PART;
 
     if (!block) {
         task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
-        return;
+        return true;
     }
     v->block = block;
-    for (uint32_t done = 0; done < v->t.count; done++) {
-        if (lu_aborted(lu, task) || !verify_block(lu, task, v, done))
-            return;
-    }
+    for (; p->done < v->t.count && p->done < most; p->done++)
+        if (!verify_block(lu, task, v, (uint32_t)p->done))
+            return true;
+    p->progress = (uint16_t)(p->done * 0xffff / v->t.count);
+    return p->done == v->t.count;
 }
 
-/* Up to `marks` filemarks, or (VTE) to end of data; INFORMATION is the filemarks not met. */
-static void verify_through(struct scsi_lu *lu, struct scsi_task *task, uint32_t marks)
+/* Up to so many filemarks, or (VTE) to end of data; INFORMATION is the filemarks not met.  p->done
+ * counts those met. */
+static bool verify_through(struct scsi_lu *lu, struct scsi_task *task, const struct verify *v,
+                           struct progress *p)
 {
-    bool to_end = task->cdb[1] & BIT_VTE, method = task->cdb[1] & BIT_VLBPM;
+    bool to_end = task->cdb[1] & BIT_VTE;
+    uint32_t marks = get_be24(task->cdb + v->t.length_at);
 
-    while ((to_end || marks > 0) && !lu_aborted(lu, task)) {
+    for (unsigned i = 0; i < PART && (to_end || p->done < marks); i++) {
         struct error err = ERROR_INIT;
         uint32_t len;
-        int rc = drive_check_block(lu, task->nexus, method, &len, &err);
+        int rc = drive_check_block(lu, task->nexus, v->method, &len, &err);
 
         if (to_end && rc == -ERR_END_OF_DATA)
-            return;
+            return true;
         if (rc != 0 && rc != -ERR_FILEMARK) {
-            read_failed(lu, task, rc, &err, to_end ? 0 : marks);
-            return;
+            read_failed(lu, task, rc, &err, to_end ? 0 : (int64_t)(marks - p->done));
+            return true;
         }
-        marks -= !to_end && rc == -ERR_FILEMARK;
+        p->done += rc == -ERR_FILEMARK;
         lu->drive->counters.bytes_read += len;
         lu->drive->total_read += len;
     }
+    return !to_end && p->done >= marks;
+}
+
+/* Whatever was found good before, is now. */
+static bool verify_step(struct scsi_lu *lu, struct scsi_task *task, struct progress *p)
+{
+    struct verify v = {.method = task->cdb[1] & BIT_VLBPM,
+                       .expected = task->cdb[1] & BIT_COMPARE ? task->out : NULL};
+
+    if (!transfer_decode(lu, task, &v.t))
+        return true;
+    if (task->cdb[1] & (BIT_VTE | BIT_VBF))
+        return verify_through(lu, task, &v, p);
+    return verify_blocks(lu, task, &v, p);
 }
 
 /* False, with the status set, if the bits of byte 1 contradict each other or the mode page. */
@@ -151,19 +175,16 @@ static bool verify_sensible(struct scsi_lu *lu, struct scsi_task *task)
 void cmd_verify(struct scsi_lu *lu, struct scsi_task *task)
 {
     bool compare = task->cdb[1] & BIT_COMPARE;
-    struct verify v = {.method = task->cdb[1] & BIT_VLBPM, .expected = compare ? task->out : NULL};
+    bool through = task->cdb[1] & (BIT_VTE | BIT_VBF);
+    struct transfer t;
 
-    if (!verify_sensible(lu, task) || !transfer_decode(lu, task, &v.t))
+    if (!verify_sensible(lu, task) || !transfer_decode(lu, task, &t))
         return;
-    task->out_want = compare ? (uint64_t)v.t.count * v.t.size : 0;
+    task->out_want = compare ? (uint64_t)t.count * t.size : 0;
     if (task->out_len < task->out_want) { /* nothing to compare the rest with */
-        task_bad_cdb(lu, task, v.t.length_at, 7);
+        task_bad_cdb(lu, task, t.length_at, 7);
         return;
     }
-    if (task->cdb[1] & (BIT_VTE | BIT_VBF)) {
-        if (transfer_locate(lu, task))
-            verify_through(lu, task, get_be24(task->cdb + v.t.length_at));
-    } else if (v.t.count != 0 && transfer_locate(lu, task)) {
-        verify_blocks(lu, task, &v);
-    }
+    if ((t.count != 0 || through) && transfer_locate(lu, task))
+        operation_run(lu, task, OPERATION_VERIFY, verify_step, 0);
 }

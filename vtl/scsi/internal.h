@@ -152,6 +152,8 @@ struct lu_kind {
     /* false, with the task's status set: the command must not run (deferred error, no medium). */
     bool (*admit)(struct scsi_lu *lu, struct scsi_task *task, const struct opcode *op);
     bool (*sense)(struct scsi_lu *lu, struct scsi_nexus *nexus, struct sense *s); /* not ready? */
+    /* It goes on with a command whose status was sent: a layer in front of it has had its say. */
+    bool (*occupied)(struct scsi_lu *lu);
     void (*publish)(struct scsi_lu *lu); /* copy the state for observers; with lu->lock held too */
     enum chores (*chores)(struct scsi_lu *lu); /* what is left to do; both or none */
     void (*do_chores)(struct scsi_lu *lu);
@@ -192,6 +194,7 @@ struct scsi_lu {
 
     pthread_mutex_t device;
     uint8_t mode[MODE_PAGES_MAX][MODE_PAGE_MAX]; /* current values, by row of kind->mode_pages */
+    struct sense last_sense;  /* of the last command that ended with CHECK CONDITION */
     uint64_t hardware_errors; /* commands that ended with HARDWARE ERROR: log page 06h */
     struct lu_exception exception;
     struct log_adjust *log_adjust; /* what hosts set of log parameters; the unit's (log_adjust.c) */

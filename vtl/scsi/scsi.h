@@ -142,6 +142,9 @@ enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_
  * READ ELEMENT STATUS, 64 KiB for other parameter data, 0 for an opcode that moves none. */
 size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len);
 
+/* Whether the CDB has status sent before its work is done (IMMED): it goes on in the background. */
+bool scsi_cdb_is_immediate(const uint8_t *cdb);
+
 /* The same for a logical unit: a disk counts in blocks what a tape counts in bytes. */
 size_t scsi_target_transfer_bound(struct scsi_target *target, const uint8_t lun[8],
                                   const uint8_t *cdb, size_t cdb_len);
@@ -208,6 +211,9 @@ struct scsi_layer {
      * it does not run, *failure is its answer. */
     bool (*command)(void *ctx, unsigned lun, const struct scsi_task *task,
                     struct scsi_failure *failure);
+    /* How many milliseconds longer goes on what a command with IMMED, which `command` was asked
+     * about, leaves to the background.  Meanwhile `command` is not asked. */
+    unsigned (*background)(void *ctx, unsigned lun, const struct scsi_task *task);
     /* Before a cartridge is carried, for a host or an operator (task is NULL then). */
     bool (*move)(void *ctx, uint16_t from, uint16_t to, const struct scsi_task *task,
                  struct scsi_failure *failure);

@@ -35,9 +35,17 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_BEGINNING_OF_MEDIUM = 0x0004,
                   ASC_END_OF_DATA = 0x0005,
                   ASC_PROGRAMMABLE_EARLY_WARNING = 0x0007,
+                  ASC_ERASING = 0x0018, /* ... OPERATION IN PROGRESS, as the next four */
+                  ASC_LOCATING = 0x0019,
+                  ASC_REWINDING = 0x001a,
+                  ASC_SETTING_CAPACITY = 0x001b,
+                  ASC_VERIFYING = 0x001c,
+                  ASC_NOT_READY = 0x0400, /* cause not reportable: it is being unloaded */
                   ASC_BECOMING_READY = 0x0401,
                   ASC_INITIALIZING_REQUIRED = 0x0402,
                   ASC_MANUAL_INTERVENTION = 0x0403,
+                  ASC_FORMATTING = 0x0404,
+                  ASC_OPERATION_IN_PROGRESS = 0x0407,
                   ASC_WRITE_ERROR = 0x0c00,
                   ASC_GUARD_CHECK_FAILED = 0x1001,
                   ASC_PROTECTION_METHOD = 0x1005,

@@ -6,6 +6,7 @@
 
 void task_check(struct scsi_lu *lu, struct scsi_task *task, const struct sense *s)
 {
+    lu->last_sense = *s;
     if (s->key == KEY_HARDWARE_ERROR)
         lu->hardware_errors++;
     if (lu->kind->failed)
