@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verb_serve.c - `capstan serve`: the daemon of a library.
- *
- * It is built up in one order and taken down in the other:
- *
- *   library (its lock makes us the only one) -> SCSI target -> portals bound -> control socket
- *     -> portals accept -> READY
+ * verb_serve.c - `capstan serve`: the daemon of one library or several, as a process
+ * (vtl/control/daemon.h is what it does).
  *
  * With --detach the parent waits on a pipe until the child is ready or has failed; the child's
  * standard error stays the caller's until then, so a failure is seen where it was caused.
  */
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,176 +14,124 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/notify.h"
+#include "cli/serve_log.h"
 #include "common/cleanup.h"
 #include "common/log.h"
-#include "vtl/control/control.h"
-#include "vtl/control/models.h"
+#include "vtl/control/daemon.h"
 
-#define LOGOUT_GRACE_MS 3000                /* for initiators to log out */
-#define LOG_SIZE_MAX    (INT64_C(16) << 20) /* bytes; a larger log becomes serve.log.1 */
+#define LOGOUT_GRACE_MS 3000 /* for initiators to log out */
 
 const struct cli_option verb_serve_options[] = {
     {"foreground", NULL, "stay in the foreground; this is the default"},
     {"detach", NULL, "go into the background once the portals accept; log to ROOT/run/serve.log"},
+    {"skip-failed", NULL, "of several libraries, serve those that can be; else all or none"},
     {"verbose", NULL, "log more"},
     {NULL, NULL, NULL},
 };
 
-struct daemon {
-    const char *root;
-    struct config *config;
-    struct models models;
-    struct control control;
-    struct control_server *server;
+struct serve {
+    char *roots[DAEMON_LIBRARIES_MAX]; /* owned */
+    unsigned count;
+    bool skip;
+    struct daemon *daemon;
     sigset_t signals; /* that end it */
     bool detached;    /* it logs to a file */
     int ready_fd;     /* of the pipe to the parent; -1 in the foreground */
 };
 
-/* ---- up and down ------------------------------------------------------------------------- */
-
 /* Any thread: the control socket's 'stop'. */
-static void daemon_ask_stop(void *ctx)
+static void ask_stop(void *ctx)
 {
     (void)ctx;
     kill(getpid(), SIGTERM);
 }
 
-static int daemon_up(struct daemon *d, struct error *err)
+static int serve_up(struct serve *s, struct error *err)
 {
-    struct iscsid_options options;
-    struct timespec now;
-    int rc = config_load(d->root, &d->config, err);
+    const struct daemon_options options = {.roots = (const char *const *)s->roots,
+                                           .count = s->count,
+                                           .skip = s->skip,
+                                           .stop = ask_stop};
+    int rc = daemon_open(&options, &s->daemon, err);
 
-    if (!rc)
-        rc = config_load_secrets(d->config, err);
-    if (rc)
-        return rc;
-    clock_gettime(CLOCK_REALTIME, &now);
-    d->control = (struct control){.config = d->config,
-                                  .since_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
-                                  .stop = daemon_ask_stop};
-    config_iscsi_options(d->config, &options);
-    rc = models_load(d->config, &d->models, err);
-    if (!rc)
-        rc = models_open_library(&d->models, d->config, &d->control.library, err);
-    if (!rc)
-        rc = scsi_target_create(d->control.library, &d->models.scsi, &d->control.target, err);
-    if (!rc)
-        scsi_target_set_compression(d->control.target, config_compression(d->config));
-    if (!rc && d->config->test_disk)
-        rc = scsi_target_add_disk(d->control.target, d->config->test_disk, err);
-    if (!rc)
-        rc = faults_create((uint64_t)d->control.since_ns, &d->control.faults, err);
-    if (!rc) {
-        faults_attach(d->control.faults, d->control.library, d->control.target);
-        options.connection = faults_connection;
-        options.connection_ctx = d->control.faults;
-        rc = iscsid_create(d->control.target, &options, &d->control.iscsid, err);
-    }
-    for (unsigned i = 0; !rc && i < d->config->portals.count; i++)
-        faults_portal(d->control.faults, iscsid_portal(d->control.iscsid, i));
-    if (!rc)
-        rc = control_server_start(&d->control, &d->server, err);
-    if (!rc)
-        rc = iscsid_start(d->control.iscsid, err);
-    return rc;
-}
-
-/* Also for what daemon_up() left half-done. */
-static void daemon_down(struct daemon *d)
-{
-    control_server_stop(d->server);
-    if (d->control.iscsid) {
-        iscsid_stop(d->control.iscsid, LOGOUT_GRACE_MS);
-        iscsid_destroy(d->control.iscsid);
-    }
-    if (d->control.target)
-        scsi_target_destroy(d->control.target);
-    if (d->control.library)
-        library_close(d->control.library);
-    faults_destroy(d->control.faults);
-    models_free(&d->models);
-    config_free(d->config);
+    return rc ? rc : daemon_start(s->daemon, err);
 }
 
 /* ---- ready ------------------------------------------------------------------------------- */
 
-/* Errors go to the log of the library from now on; one that has grown large is put aside, so that
- * it is bounded even where nobody rotates it. */
-static int daemon_open_log(const struct daemon *d, struct error *err)
-{
-    char path[PATH_MAX], aside[PATH_MAX];
-    CLEANUP_CLOSE int log = -1;
-    struct stat st;
-    int n = snprintf(path, sizeof(path), "%s/run/serve.log", d->root);
-
-    if (n < 0 || (size_t)n >= sizeof(path) - 2)
-        return error_set(err, ERR_RANGE, "the path %.100s... is too long", d->root);
-    snprintf(aside, sizeof(aside), "%.*s.1", n, path);
-    if (lstat(path, &st) == 0 && st.st_size > LOG_SIZE_MAX)
-        rename(path, aside); /* if not, it grows on */
-    log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (log < 0 || dup2(log, STDERR_FILENO) < 0)
-        return error_errno(err, "%s cannot be opened", path);
-    return 0;
-}
-
-/* Standard input and output go to /dev/null, errors to the log of the library. */
-static int daemon_leave_terminal(const struct daemon *d, struct error *err)
+/* Standard input and output go to /dev/null, errors to the log. */
+static int leave_terminal(const struct serve *s, struct error *err)
 {
     CLEANUP_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int rc = daemon_open_log(d, err);
+    int rc = serve_log_begin(s->daemon, err);
 
     if (rc)
         return rc;
-    log_set_times();
     fflush(stdout);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || chdir("/") < 0)
         return error_errno(err, "the terminal cannot be left");
     return 0;
 }
 
-static int daemon_ready(struct daemon *d, struct error *err)
+/* Where a library's target is, one line a portal. */
+static void tell_portals(const struct serve *s, const struct control *c)
+{
+    for (unsigned i = 0;; i++) {
+        uint16_t group = 0;
+        const char *portal = iscsid_target_portal(c->iscsid, c->number, i, &group);
+        char suffix[32] = "";
+
+        if (!portal)
+            return;
+        if (group != 1)
+            snprintf(suffix, sizeof(suffix), ", portal group %u", group);
+        if (s->ready_fd >= 0)
+            printf("serving %s at %s%s\n", c->config->target, portal, suffix);
+        else
+            log_info("serving %s at %s%s", c->config->target, portal, suffix);
+    }
+}
+
+static void tell_test_disk(const struct control *c)
+{
+    if (c->config->test_disk)
+        log_info("%s: LUN %u is a test disk of %u MiB in memory: what is on it is lost at the end",
+                 c->config->target, scsi_target_lun_count(c->target) - 1, c->config->test_disk);
+}
+
+static int serve_ready(struct serve *s, struct error *err)
 {
     int rc = 0;
 
-    for (unsigned i = 0; i < d->config->portals.count; i++) {
-        const char *portal = iscsid_portal(d->control.iscsid, i);
-
-        if (d->ready_fd >= 0)
-            printf("serving %s at %s\n", d->config->target, portal);
-        else
-            log_info("serving %s at %s", d->config->target, portal);
-    }
-    if (d->ready_fd >= 0) {
-        rc = daemon_leave_terminal(d, err);
-        if (!rc && write(d->ready_fd, "R", 1) != 1)
+    for (unsigned i = 0; i < daemon_count(s->daemon); i++)
+        tell_portals(s, daemon_library(s->daemon, i));
+    if (s->ready_fd >= 0) {
+        rc = leave_terminal(s, err);
+        if (!rc && write(s->ready_fd, "R", 1) != 1)
             rc = error_errno(err, "the parent process is gone");
-        close(d->ready_fd);
-        d->ready_fd = -1;
-        log_info("serving the library %s", d->root);
+        close(s->ready_fd);
+        s->ready_fd = -1;
+        for (unsigned i = 0; i < daemon_count(s->daemon); i++)
+            log_info("serving the library %s", daemon_library(s->daemon, i)->config->root);
     }
-    if (d->config->test_disk)
-        log_info("LUN %u is a test disk of %u MiB in memory: what is on it is lost at the end",
-                 scsi_target_lun_count(d->control.target) - 1, d->config->test_disk);
+    for (unsigned i = 0; i < daemon_count(s->daemon); i++)
+        tell_test_disk(daemon_library(s->daemon, i));
     notify_systemd("READY=1");
     return rc;
 }
 
-static void daemon_wait(const struct daemon *d)
+static void serve_wait(const struct serve *s)
 {
     struct error err = ERROR_INIT;
     int number = 0;
 
     /* Without a terminal there is none to hang up: somebody has rotated the log. */
-    while (sigwait(&d->signals, &number) != 0 || (number == SIGHUP && d->detached)) {
-        if (number == SIGHUP && daemon_open_log(d, &err) != 0)
+    while (sigwait(&s->signals, &number) != 0 || (number == SIGHUP && s->detached)) {
+        if (number == SIGHUP && serve_log_reopen(s->daemon, &err) != 0)
             log_error("%s", err.message);
         else if (number == SIGHUP)
             log_info("the log was opened anew");
@@ -199,15 +142,15 @@ static void daemon_wait(const struct daemon *d)
 
 /* ---- the process ------------------------------------------------------------------------- */
 
-/* The signals that end the daemon are blocked before it has threads, so only daemon_wait() sees
+/* The signals that end the daemon are blocked before it has threads, so only serve_wait() sees
  * them. */
-static void block_signals(struct daemon *d)
+static void block_signals(struct serve *s)
 {
-    sigemptyset(&d->signals);
-    sigaddset(&d->signals, SIGINT);
-    sigaddset(&d->signals, SIGTERM);
-    sigaddset(&d->signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &d->signals, NULL);
+    sigemptyset(&s->signals);
+    sigaddset(&s->signals, SIGINT);
+    sigaddset(&s->signals, SIGTERM);
+    sigaddset(&s->signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &s->signals, NULL);
 }
 
 /* A connection and a cartridge take some descriptors each. */
@@ -221,19 +164,19 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static int daemon_run(struct daemon *d, struct error *err)
+static int serve_run(struct serve *s, struct error *err)
 {
     int rc;
 
     umask(0077);
     raise_descriptor_limit();
-    block_signals(d);
-    rc = daemon_up(d, err);
+    block_signals(s);
+    rc = serve_up(s, err);
     if (!rc)
-        rc = daemon_ready(d, err);
+        rc = serve_ready(s, err);
     if (!rc)
-        daemon_wait(d);
-    daemon_down(d);
+        serve_wait(s);
+    daemon_close(s->daemon, LOGOUT_GRACE_MS);
     if (!rc)
         log_info("ended");
     return rc;
@@ -253,7 +196,7 @@ static int parent_wait(pid_t child, int fd, struct error *err)
     return error_set(err, ERR_INTERNAL, "the daemon ended before it was ready");
 }
 
-static int detach(struct daemon *d, bool *parent, struct error *err)
+static int detach(struct serve *s, bool *parent, struct error *err)
 {
     int ends[2];
     pid_t child;
@@ -276,15 +219,30 @@ static int detach(struct daemon *d, bool *parent, struct error *err)
         return rc;
     }
     close(ends[0]);
-    d->ready_fd = ends[1];
-    d->detached = true;
+    s->ready_fd = ends[1];
+    s->detached = true;
     setsid();
     return 0;
 }
 
+/* The libraries named behind the verb, or the one that --root means. */
+static int choose_roots(struct serve *s, const struct cli *cli, struct error *err)
+{
+    int rc = 0;
+
+    if (cli->operand_count == 0)
+        rc = cli_root(cli->root, &s->roots[s->count], err);
+    s->count = cli->operand_count == 0 && !rc;
+    for (unsigned i = 0; i < cli->operand_count && !rc; i++) {
+        rc = cli_root(cli->operands[i], &s->roots[s->count], err);
+        s->count += rc == 0;
+    }
+    return rc;
+}
+
 int verb_serve(struct cli *cli, struct error *err)
 {
-    struct daemon d = {.root = cli->root, .ready_fd = -1};
+    struct serve s = {.ready_fd = -1, .skip = cli_flag(cli, "skip-failed")};
     bool parent = false;
     int rc = 0;
 
@@ -292,9 +250,12 @@ int verb_serve(struct cli *cli, struct error *err)
         return error_set(err, ERR_USAGE, "--foreground and --detach contradict each other");
     if (cli_flag(cli, "verbose"))
         log_set_level(LOG_LEVEL_DEBUG);
-    if (cli_flag(cli, "detach"))
-        rc = detach(&d, &parent, err);
-    if (rc || parent)
-        return rc;
-    return daemon_run(&d, err);
+    rc = choose_roots(&s, cli, err);
+    if (!rc && cli_flag(cli, "detach"))
+        rc = detach(&s, &parent, err);
+    if (!rc && !parent)
+        rc = serve_run(&s, err);
+    for (unsigned i = 0; i < s.count; i++)
+        free(s.roots[i]);
+    return rc;
 }

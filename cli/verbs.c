@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "common/checked.h"
+#include "vtl/control/daemon.h"
 
 #define ANY 1000000
 
@@ -17,10 +18,12 @@ static const char place_detail[] =
 
 static const struct cli_verb verbs[] = {
     VERB("init", "", 0, 0, true, init, "make a new library", NULL),
-    VERB("serve", "", 0, 0, false, serve,
-         "run the library: serve its drives and its changer by iSCSI",
+    VERB("serve", "[ROOT...]", 0, DAEMON_LIBRARIES_MAX, false, serve,
+         "run one library or several: serve drives and changers by iSCSI",
+         "Each library is a target of its own; they share the portals that they both name.\n"
          "It ends politely on SIGTERM and SIGINT, and by 'capstan stop'."),
-    VERB("stop", "", 0, 0, false, stop, "end the daemon of the library politely", NULL),
+    VERB("stop", "", 0, 0, false, stop,
+         "end the daemon of the library politely, with all that it serves", NULL),
     VERB("status", "", 0, 0, true, status, "show drives, slots, cartridges and sessions", NULL),
     VERB("cartridge create", "BARCODE...", 1, ANY, true, cartridge_create, "make empty cartridges",
          "A SIZE is a number of bytes; it may end in K, M, G, T (powers of 1000) or in KiB, MiB, "

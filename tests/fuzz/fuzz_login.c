@@ -52,18 +52,49 @@ static bool one_request(struct login *l, const uint8_t *head, const uint8_t *tex
     return l->state < LOGIN_ADMISSION;
 }
 
+/* One target as the bits say, and perhaps another that anybody may reach, but not by portal 0. */
+static struct directory *choose_directory(uint8_t bits)
+{
+    const struct placement here = {.tags = {1}}, elsewhere = {.tags = {0, 2}};
+    struct iscsid_options options;
+    struct directory *one = NULL, *two = NULL;
+
+    choose_options(&options, bits);
+    if (directory_with(NULL, 0, &options, &here, &one, NULL))
+        return NULL;
+    if (!(bits & 8))
+        return one;
+    choose_options(&options, 0);
+    options.target_name = "iqn.2026-01.test:open";
+    if (directory_with(one, 1, &options, bits & 16 ? &elsewhere : &here, &two, NULL))
+        return one;
+    directory_release(one);
+    return two;
+}
+
+/* Nobody gets where a proof is asked for: the fuzzer knows no secret. */
+static void check_admission(const struct login *l)
+{
+    const struct offer *first = &l->directory->offers[0];
+
+    if (l->auth != AUTH_DONE || !l->params.initiator[0])
+        abort();
+    if (l->params.discovery ? l->offer || (first->options.chap.secret && (l->discoverable & 1))
+                            : !l->offer || l->offer->options.chap.secret || !login_group(l))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct login *l = malloc(sizeof(*l));
-    struct iscsid_options options;
+    struct directory *directory = l && size ? choose_directory(data[0]) : NULL;
 
     log_set_level(LOG_LEVEL_ERROR);
-    if (!l || size == 0) {
+    if (!directory) {
         free(l);
         return 0;
     }
-    choose_options(&options, data[0]);
-    login_init(l, &options);
+    login_init(l, directory, 0);
     for (size_t at = 1; at + 3 <= size;) {
         size_t len = get_be16(data + at + 1), left = size - at - 3;
         const uint8_t *head = data + at;
@@ -74,10 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
     }
     if (l->state == LOGIN_ADMISSION) {
-        if (options.chap.secret || l->auth != AUTH_DONE || !l->params.initiator[0])
-            abort();
+        check_admission(l);
         login_admit(l, 1);
     }
+    directory_release(directory);
     free(l);
     return 0;
 }

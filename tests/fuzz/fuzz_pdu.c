@@ -154,7 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0 || size > INPUT_MAX)
         return 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0 ||
-        conn_create(server, pair[0], &c, NULL))
+        conn_create(server, 0, pair[0], &c, NULL))
         abort();
     /* All of the input fits into the socket, so that one thread can do after the other. */
     setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &grown, sizeof(grown));

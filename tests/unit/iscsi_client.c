@@ -44,12 +44,20 @@ void rig_down(struct rig *rig)
 
 struct client *client_new(const struct rig *rig)
 {
+    return client_at(iscsid_portal(rig->server, 0));
+}
+
+struct client *client_at(const char *address)
+{
     struct client *c = calloc(1, sizeof(*c));
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    const char *address = iscsid_portal(rig->server, 0);
+    char host[64];
     int one = 1;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    snprintf(host, sizeof(host), "%.*s", (int)strcspn(address, ":"), address);
+    if (inet_pton(AF_INET, host, &sa.sin_addr) == 1 && sa.sin_addr.s_addr == htonl(INADDR_ANY))
+        sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     sa.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CU_ASSERT_EQUAL_FATAL(connect(c->fd, (void *)&sa, sizeof(sa)), 0);

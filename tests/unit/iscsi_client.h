@@ -40,6 +40,8 @@ struct client {
 
 /* Connect; the client is the caller's: client_free(). */
 struct client *client_new(const struct rig *rig);
+/* The same at another portal, "127.0.0.1:41873". */
+struct client *client_at(const char *address);
 void client_free(struct client *c);
 
 /* Send bytes as they are; false if the peer has closed. */

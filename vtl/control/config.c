@@ -77,6 +77,30 @@ static const char *portal_refusal(const char *value)
     return NULL;
 }
 
+/* "2=192.0.2.7:3260": the address, and the tag that stands before it (1 if none does; 0: none that
+ * is one). */
+static const char *portal_parts(const char *value, unsigned *tag)
+{
+    size_t digits = strspn(value, "0123456789");
+    unsigned long number;
+
+    *tag = 1;
+    if (value[digits] != '=')
+        return value;
+    number = digits > 0 && digits <= 5 ? strtoul(value, NULL, 10) : 0;
+    *tag = number <= UINT16_MAX ? (unsigned)number : 0;
+    return value + digits + 1;
+}
+
+static const char *grouped_portal_refusal(const char *value)
+{
+    unsigned tag;
+    const char *address = portal_parts(value, &tag);
+
+    return tag ? portal_refusal(address)
+               : "a portal group is a number from 1 to 65535, as in 2=192.0.2.7:3260";
+}
+
 static const char *redirect_refusal(const char *value)
 {
     if (*value == '\0')
@@ -170,7 +194,9 @@ static const struct config_key keys[] = {
     {"iscsi", "target", CONFIG_TEXT, 5, ISCSI_NAME_MAX, NULL, "name of the iSCSI target",
      iscsi_name_refusal, AT(target)},
     {"iscsi", "portals", CONFIG_LIST, 1, ISCSI_PORTALS_MAX, "127.0.0.1:3260",
-     "addresses and ports to listen on; port 0 is any free one", portal_refusal, AT(portals)},
+     "addresses and ports to listen on; port 0 is any free one; 2=ADDRESS:PORT is in portal group "
+     "2",
+     grouped_portal_refusal, AT(portals)},
     {"iscsi", "initiators", CONFIG_LIST, 0, ISCSI_ACL_MAX, "",
      "names of the initiators that are let in; a final * is a prefix; none: all", initiator_refusal,
      AT(initiators)},
@@ -480,6 +506,15 @@ void config_free(struct config *config)
 
 /* ---- for those who use it ---------------------------------------------------------------- */
 
+const char *config_portal(const struct config *config, unsigned n, uint16_t *group)
+{
+    unsigned tag;
+    const char *address = portal_parts(config->portals.item[n], &tag);
+
+    *group = (uint16_t)tag;
+    return address;
+}
+
 void config_geometry(const struct config *config, struct library_geometry *out)
 {
     *out = (struct library_geometry){
@@ -491,7 +526,8 @@ void config_iscsi_options(const struct config *config, struct iscsid_options *ou
 {
     *out = (struct iscsid_options){.target_name = config->target, .target_alias = config->name};
     for (unsigned i = 0; i < config->portals.count; i++)
-        out->portals[out->portal_count++] = config->portals.item[i];
+        out->portals[i] = config_portal(config, i, &out->portal_groups[i]);
+    out->portal_count = config->portals.count;
     for (unsigned i = 0; i < config->initiators.count; i++)
         out->initiators[out->initiator_count++] = config->initiators.item[i];
     if (config->redirect[0])

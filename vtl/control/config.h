@@ -52,7 +52,7 @@ struct config {
 
     /* [iscsi] */
     char target[CONFIG_TEXT_MAX];
-    struct config_list portals;
+    struct config_list portals; /* "ADDRESS:PORT", or with a portal group "TAG=ADDRESS:PORT" */
     struct config_list initiators;
     char redirect[CONFIG_TEXT_MAX];  /* "": the target is here */
     char initiator[CONFIG_TEXT_MAX]; /* what dump and restore call themselves; "": the default */
@@ -109,6 +109,9 @@ int config_edit(const char *root, const char *section, const char *key, const ch
 /* Read the secret files.  ERR_PERMISSION: a file can be read by others; ERR_RANGE: a secret is too
  * short or too long; ERR_USAGE: a user without a secret, or the same secret in both directions. */
 int config_load_secrets(struct config *config, struct error *err);
+
+/* Portal n of the list: its address, in the list, and its portal group. */
+const char *config_portal(const struct config *config, unsigned n, uint16_t *tag);
 
 void config_geometry(const struct config *config, struct library_geometry *out);
 /* The options point into config, which must outlive them. */

@@ -39,16 +39,20 @@
 #define CONTROL_CONNECTIONS_MAX 16
 #define CONTROL_IDLE_MS         10000 /* for a whole request line to arrive */
 
+struct daemon;
+
 /* What the handlers work on.  Everything in it belongs to the caller. */
 struct control {
     const struct config *config;
     struct library *library;
     struct scsi_target *target; /* NULL: the library is stopped */
-    struct iscsid *iscsid;      /* NULL: the same */
+    struct iscsid *iscsid;      /* NULL: the same; it may have targets of other libraries */
+    unsigned number;            /* of our target there */
     struct faults *faults;      /* NULL: the same */
     int64_t since_ns;           /* when the daemon started */
     void (*stop)(void *ctx);    /* asks the daemon to end; any thread */
     void *stop_ctx;
+    struct daemon *daemon; /* that serves it, with others perhaps; NULL: none */
 };
 
 /* Carry out one operation.  args may be NULL; *result is the caller's to json_decref(), an object.

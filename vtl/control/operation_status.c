@@ -163,13 +163,18 @@ static int elements_add(struct control *control, json_t *result, const char *key
 static int session_add(void *ctx, const struct iscsid_session_info *info)
 {
     struct picture *p = ctx;
-    json_t *row =
-        json_pack("{sssisbsIsIsI}", "peer", info->peer, "tsih", (int)info->tsih, "discovery",
-                  info->discovery, "commands", (json_int_t)info->commands, "bytes_in",
-                  (json_int_t)info->bytes_in, "bytes_out", (json_int_t)info->bytes_out);
-    int rc =
-        row ? json_set_bytes(row, "initiator", info->initiator, strlen(info->initiator), p->err)
-            : operation_no_memory(p->err);
+    json_t *row;
+    int rc;
+
+    /* Discovery is of no one library: all of the daemon show it. */
+    if (!info->discovery && info->target != p->control->number)
+        return 0;
+    row = json_pack("{sssssisisbsIsIsI}", "peer", info->peer, "portal", info->local, "portal_group",
+                    (int)info->group, "tsih", (int)info->tsih, "discovery", info->discovery,
+                    "commands", (json_int_t)info->commands, "bytes_in", (json_int_t)info->bytes_in,
+                    "bytes_out", (json_int_t)info->bytes_out);
+    rc = row ? json_set_bytes(row, "initiator", info->initiator, strlen(info->initiator), p->err)
+             : operation_no_memory(p->err);
 
     if (!rc)
         rc = json_set_time(row, "since", info->since_ns, p->err);
@@ -192,19 +197,23 @@ static int sessions_add(struct control *control, json_t *result, struct error *e
 static int daemon_add(struct control *control, json_t *result, struct error *err)
 {
     const struct config *config = control->config;
-    json_t *portals = json_array();
-    json_t *about = json_pack("{sbsssO}", "running", control->target != NULL, "target",
-                              config->target, "portals", portals);
+    json_t *portals = json_array(), *groups = json_array();
+    json_t *about = json_pack("{sbsssOsO}", "running", control->target != NULL, "target",
+                              config->target, "portals", portals, "portal_groups", groups);
     int rc = 0;
 
     json_decref(portals);
+    json_decref(groups);
     if (json_object_set_new(result, "daemon", about))
         return operation_no_memory(err);
     for (unsigned i = 0; i < config->portals.count; i++) {
-        const char *portal =
-            control->iscsid ? iscsid_portal(control->iscsid, i) : config->portals.item[i];
+        uint16_t group;
+        const char *portal = config_portal(config, i, &group);
 
-        if (json_array_append_new(portals, json_string(portal)))
+        if (control->iscsid)
+            portal = iscsid_target_portal(control->iscsid, control->number, i, NULL);
+        if (json_array_append_new(portals, json_string(portal)) ||
+            json_array_append_new(groups, json_integer(group)))
             return operation_no_memory(err);
     }
     if (!control->target)

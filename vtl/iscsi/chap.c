@@ -30,10 +30,11 @@ static const struct chap_algorithm *find_algorithm(uint64_t id)
     return NULL;
 }
 
-void chap_init(struct chap *chap, const struct iscsid_chap *secrets)
+void chap_init(struct chap *chap, const struct iscsid_chap *const *accepted, unsigned count)
 {
     memset(chap, 0, sizeof(*chap));
-    chap->secrets = secrets;
+    memcpy(chap->accepted, accepted, count * sizeof(*accepted));
+    chap->count = count;
 }
 
 static int respond(const struct chap_algorithm *algorithm, uint8_t identifier, const char *secret,
@@ -108,26 +109,51 @@ static bool text_equals_secretly(struct text t, const char *s)
     return t.len == len && hash_equal(t.at, s, len);
 }
 
-static int check_initiator(struct chap *chap, struct text text, struct error *err)
-{
-    uint8_t got[CHAP_RESPONSE_MAX], want[CHAP_RESPONSE_MAX];
-    size_t got_len, want_len;
-    struct text name, response;
-    bool name_ok, response_ok;
-    int rc;
+/* What the initiator says of itself. */
+struct claim {
+    struct text name;
+    uint8_t response[CHAP_RESPONSE_MAX];
+    size_t len;
+};
 
-    if (!find_key(text, "CHAP_N", &name) || !find_key(text, "CHAP_R", &response))
-        return error_set(err, ERR_AUTH, "CHAP_N or CHAP_R is missing");
-    if (!text_binary(response, got, sizeof(got), &got_len))
-        return error_set(err, ERR_AUTH, "CHAP_R is no hexadecimal or base64 value of its length");
-    rc = respond(chap->algorithm, chap->identifier, chap->secrets->secret, chap->challenge,
-                 sizeof(chap->challenge), want, &want_len, err);
+/* Whether it is this user, who knows this secret. */
+static int check_claim(const struct chap *chap, const struct claim *claim,
+                       const struct iscsid_chap *secrets, bool *right, struct error *err)
+{
+    uint8_t want[CHAP_RESPONSE_MAX];
+    size_t want_len;
+    bool name_ok, response_ok;
+    int rc = respond(chap->algorithm, chap->identifier, secrets->secret, chap->challenge,
+                     sizeof(chap->challenge), want, &want_len, err);
+
     if (rc)
         return rc;
-    name_ok = text_equals_secretly(name, chap->secrets->user);
-    response_ok = got_len == want_len && hash_equal(got, want, want_len);
+    name_ok = text_equals_secretly(claim->name, secrets->user);
+    response_ok = claim->len == want_len && hash_equal(claim->response, want, want_len);
     hash_wipe(want, sizeof(want));
-    if (!(name_ok & response_ok))
+    *right = name_ok & response_ok;
+    return 0;
+}
+
+static int check_initiator(struct chap *chap, struct text text, struct error *err)
+{
+    struct claim claim;
+    struct text response;
+
+    if (!find_key(text, "CHAP_N", &claim.name) || !find_key(text, "CHAP_R", &response))
+        return error_set(err, ERR_AUTH, "CHAP_N or CHAP_R is missing");
+    if (!text_binary(response, claim.response, sizeof(claim.response), &claim.len))
+        return error_set(err, ERR_AUTH, "CHAP_R is no hexadecimal or base64 value of its length");
+    for (unsigned i = 0; i < chap->count; i++) {
+        bool right;
+        int rc = check_claim(chap, &claim, chap->accepted[i], &right, err);
+
+        if (rc)
+            return rc;
+        if (right)
+            chap->secrets = chap->accepted[i];
+    }
+    if (!chap->secrets)
         return error_set(err, ERR_AUTH, "the CHAP name or secret is wrong");
     return 0;
 }

@@ -6,7 +6,7 @@
  *
  * Invariants:
  *   1. A secret or an expected response never leaves this file, not to a log, not to an error.
- *   2. Name and response are compared in constant time, and both always.
+ *   2. Name and response are compared in constant time, both always, with all that is accepted.
  *   3. A challenge is used once; one that comes back to us (reflection) fails.
  */
 #ifndef CAPSTAN_VTL_ISCSI_CHAP_H
@@ -27,14 +27,18 @@
 enum chap_state { CHAP_OFFERED, CHAP_CHALLENGED, CHAP_PROVEN };
 
 struct chap {
-    const struct iscsid_chap *secrets; /* the caller's; user and secret are set */
+    const struct iscsid_chap *accepted[ISCSI_TARGETS_MAX]; /* the caller's; any one will do */
+    unsigned count;
+    const struct iscsid_chap *secrets; /* PROVEN: the one whose user it is */
     enum chap_state state;
     const struct chap_algorithm *algorithm;
     uint8_t identifier;
     uint8_t challenge[CHAP_CHALLENGE_SIZE];
 };
 
-void chap_init(struct chap *chap, const struct iscsid_chap *secrets);
+/* Users and secrets of which the initiator is to prove one: 1..ISCSI_TARGETS_MAX, all with user and
+ * secret. */
+void chap_init(struct chap *chap, const struct iscsid_chap *const *accepted, unsigned count);
 
 /* Take the next message of the initiator and add the answer to out.  ERR_AUTH: the login must fail
  * with "authentication failure"; the sentence is for the log and holds no secret. */

@@ -100,8 +100,8 @@ static bool take_ahs(struct task *t, const struct rx *rx)
 /* Bound the buffer by the CDB and by EDTL; a write needs it now. */
 static void plan_buffer(struct task *t)
 {
-    size_t bound = scsi_target_transfer_bound(t->conn->server->target, t->scsi.lun, t->scsi.cdb,
-                                              t->scsi.cdb_len);
+    size_t bound =
+        scsi_target_transfer_bound(t->conn->scsi, t->scsi.lun, t->scsi.cdb, t->scsi.cdb_len);
 
     if (bound > POOL_BUFFER_MAX)
         bound = POOL_BUFFER_MAX;

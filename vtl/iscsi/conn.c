@@ -50,7 +50,8 @@ void conn_log(struct conn *c, const struct error *err)
         log_warning("iSCSI %s: %s", c->peer, err->message);
 }
 
-int conn_create(struct iscsid *server, int fd, struct conn **out, struct error *err)
+int conn_create(struct iscsid *server, unsigned portal, int fd, struct conn **out,
+                struct error *err)
 {
     struct conn *c = calloc(1, sizeof(*c));
     bool unused;
@@ -68,13 +69,15 @@ int conn_create(struct iscsid *server, int fd, struct conn **out, struct error *
     }
     c->server = server;
     c->fd = fd;
+    c->portal = portal;
     c->phase = CONN_LOGIN;
     c->recv_length = KEYS_LOGIN_LENGTH;
     c->accepted_ns = c->received_ns = clock_ns();
     c->tx.tail = &c->tx.head;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->quiet, NULL);
-    login_init(c->login, &server->options);
+    c->directory = server_directory(server);
+    login_init(c->login, c->directory, portal);
     socket_address(fd, true, c->peer, sizeof(c->peer), &c->peer_loopback, &unused);
     socket_address(fd, false, c->local, sizeof(c->local), &unused, &unused);
     server_add(server, c);
@@ -88,6 +91,14 @@ void conn_free(struct conn *c)
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->quiet);
     free(c);
+}
+
+static void login_free(struct conn *c)
+{
+    free(c->login);
+    c->login = NULL;
+    directory_release(c->directory);
+    c->directory = NULL;
 }
 
 static void *conn_thread(void *arg)
@@ -111,7 +122,7 @@ int conn_start(struct conn *c, struct error *err)
         return 0;
     c->threaded = false;
     server_remove(s, c);
-    free(c->login);
+    login_free(c);
     close(c->fd);
     conn_free(c);
     errno = rc;
@@ -158,8 +169,7 @@ static enum login_status make_nexus(struct conn *c, struct error *err)
         return LOGIN_SUCCESS;
     snprintf(name, sizeof(name), "%s,i,0x%02x%02x%02x%02x%02x%02x", c->params.initiator, c->isid[0],
              c->isid[1], c->isid[2], c->isid[3], c->isid[4], c->isid[5]);
-    return scsi_nexus_create(c->server->target, name, &c->nexus, err) ? LOGIN_NO_RESOURCES
-                                                                      : LOGIN_SUCCESS;
+    return scsi_nexus_create(c->scsi, name, &c->nexus, err) ? LOGIN_NO_RESOURCES : LOGIN_SUCCESS;
 }
 
 static void enter_full_feature(struct conn *c, uint16_t tsih)
@@ -167,15 +177,15 @@ static void enter_full_feature(struct conn *c, uint16_t tsih)
     login_admit(c->login, tsih);
     c->recv_length = c->login->length_declared ? KEYS_RECV_LENGTH : KEYS_LOGIN_LENGTH;
     send_login_response(c);
-    free(c->login);
-    c->login = NULL;
+    login_free(c);
     pthread_mutex_lock(&c->lock);
     c->digests_on = true;
     pthread_mutex_unlock(&c->lock);
     c->phase = CONN_FULL_FEATURE;
     if (server_may_log(c->server))
-        log_info("iSCSI %s: %s session %u of %s", c->peer,
-                 c->params.discovery ? "discovery" : "normal", tsih, c->params.initiator);
+        log_info("iSCSI %s: %s session %u of %s%s%s", c->peer,
+                 c->params.discovery ? "discovery" : "normal", tsih, c->params.initiator,
+                 c->params.discovery ? "" : " with ", c->params.target);
 }
 
 static void admit(struct conn *c)
@@ -257,7 +267,7 @@ static void ask_logout(struct conn *c)
 
 static int64_t ping_due_ns(const struct conn *c)
 {
-    return c->received_ns + (int64_t)c->server->options.nop_interval_s * SECOND_NS;
+    return c->received_ns + (int64_t)c->server->nop_interval_s * SECOND_NS;
 }
 
 /* What time and others demand; an error ends the connection. */
@@ -425,7 +435,7 @@ void conn_run(struct conn *c)
     tx_discard(c);
     text_close(c);
     free(c->rx.echo);
-    free(c->login);
+    login_free(c);
     close(c->fd);
     c->phase = CONN_CLOSING;
     server_remove(c->server, c);

@@ -25,6 +25,7 @@
 #include "vtl/iscsi/iscsid.h"
 #include "vtl/iscsi/keys.h"
 #include "vtl/iscsi/login.h"
+#include "vtl/iscsi/offer.h"
 #include "vtl/iscsi/pdu.h"
 #include "vtl/iscsi/pool.h"
 #include "vtl/scsi/scsi.h"
@@ -164,7 +165,8 @@ struct text_exchange { /* Text Requests under way (discovery.c) */
     unsigned rounds;
     bool processed;
     size_t len, answer_len, answer_sent;
-    char *text, *answer; /* LOGIN_TEXT_MAX each, while open */
+    char *text;   /* LOGIN_TEXT_MAX, while open */
+    char *answer; /* once it is processed */
 };
 
 struct conn {
@@ -175,6 +177,8 @@ struct conn {
     bool threaded;            /* has a thread of its own, to be joined by the server */
     char peer[64], local[64]; /* addresses, "127.0.0.1:3260" */
     bool peer_loopback;
+    unsigned portal;             /* that it came by */
+    struct directory *directory; /* while it logs in */
 
     /* the connection's thread's own */
     enum conn_phase phase;
@@ -186,7 +190,9 @@ struct conn {
     uint32_t next_ttt;
     int64_t accepted_ns, login_deadline_ns, received_ns;
     bool nop_outstanding, logout_asked, ended;
+    struct scsi_target *scsi; /* once it is a session; NULL: of discovery */
     struct scsi_nexus *nexus;
+    uint64_t discoverable; /* of discovery: a bit per target that it has proven itself to */
 
     _Atomic bool close_asked; /* by another thread: reinstatement, stop, too many logins */
 
@@ -205,6 +211,8 @@ struct conn {
 
     struct conn *next, *prev; /* server.conns; under server.lock */
     bool admitted;            /* counted as a session; under server.lock, as are these: */
+    unsigned target;          /* its number, in a normal session */
+    uint16_t group;           /* portal group tag */
     uint8_t isid[6];
     uint16_t tsih, cid;
     int64_t since_ns;
@@ -217,21 +225,25 @@ struct conn {
 struct portal {
     int fd;
     char address[64];
+    char *spelling; /* in the options of the target that had it first */
     bool wildcard, loopback;
     pthread_t thread;
     struct iscsid *server;
 };
 
 struct iscsid {
-    struct scsi_target *target;
-    struct iscsid_options options; /* strings are ours */
+    struct scsi_target *targets[ISCSI_TARGETS_MAX]; /* by number; constant once it runs */
+    uint32_t max_sessions, nop_interval_s;
+    int (*connection)(void *ctx, int fd); /* a layer over the sockets, or NULL */
+    void *connection_ctx;
     struct pool pool;
-    struct portal portals[ISCSI_PORTALS_MAX];
+    struct portal portals[SERVER_PORTALS_MAX];
     unsigned portal_count, threads; /* threads: portals that have one */
     int stop_fd;                    /* readable: stop accepting */
 
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* a connection left, or stopping */
+    pthread_cond_t changed;      /* a connection left, or stopping */
+    struct directory *directory; /* as it is now */
     struct conn *conns, *conns_last;
     struct conn *finished; /* threads to be joined */
     unsigned pending, sessions;
@@ -253,8 +265,10 @@ static inline uint32_t conn_window(const struct conn *c)
     return CONN_WINDOW + (uint32_t)__builtin_popcountll(c->seen) - c->open_ordered;
 }
 
-/* A connection over a connected stream socket (taken over) that is not yet running. */
-int conn_create(struct iscsid *server, int fd, struct conn **out, struct error *err);
+/* A connection over a connected stream socket (taken over), come by this portal, that is not yet
+ * running. */
+int conn_create(struct iscsid *server, unsigned portal, int fd, struct conn **out,
+                struct error *err);
 void conn_run(struct conn *c); /* until it is over; the thread's main function */
 int conn_start(struct conn *c, struct error *err); /* in a thread of its own */
 void conn_free(struct conn *c);
@@ -331,15 +345,16 @@ bool server_wait_room(struct iscsid *s);
 /* The last thing a connection's thread does; c is freed by server_reap(). */
 void server_remove(struct iscsid *s, struct conn *c);
 void server_reap(struct iscsid *s);
-void server_close_all(struct iscsid *s);
+/* Close all sessions with one target. */
+void server_close_target(struct iscsid *s, unsigned target);
+/* What is offered now; directory_release() it. */
+struct directory *server_directory(struct iscsid *s);
 /* True if one more line about peers may be logged now. */
 bool server_may_log(struct iscsid *s);
 
 /* portal.c */
 int portal_open(struct portal *p, const char *address, struct error *err);
 void *portal_thread(void *portal);
-/* Whether a host can be sent to this ADDRESS:PORT; nothing is looked up.  ERR_RANGE. */
-int portal_check(const char *address, struct error *err);
 /* "127.0.0.1:3260" or "[::1]:3260" for the local or the peer's end of a socket. */
 void socket_address(int fd, bool peer, char *buf, size_t size, bool *loopback, bool *wildcard);
 

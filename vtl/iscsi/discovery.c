@@ -23,8 +23,7 @@ static int text_open(struct conn *c, struct error *err)
 {
     text_close(c);
     c->text.text = malloc(LOGIN_TEXT_MAX);
-    c->text.answer = malloc(LOGIN_TEXT_MAX);
-    if (!c->text.text || !c->text.answer)
+    if (!c->text.text)
         return error_set(err, ERR_NO_MEMORY, "no memory for a Text Request");
     c->text.open = true;
     c->text.itt = bhs_itt(c->rx.bhs);
@@ -62,46 +61,86 @@ int text_begin(struct conn *c, struct error *err)
 
 /* The address this connection came by first; then the other portals that make sense to a host out
  * there: no wildcard, and no loopback unless the initiator is on this machine. */
-static void discovery_targets(struct conn *c, struct text_builder *out)
+static void describe_target(const struct conn *c, const struct offer *o, struct text_builder *out)
 {
     const struct iscsid *s = c->server;
 
-    if (!login_let_in(&s->options, c->params.initiator))
-        return;
-    text_addf(out, "TargetName", "%s", s->options.target_name);
-    text_addf(out, "TargetAddress", "%s,%u", c->local, KEYS_TARGET_PORT_GROUP);
+    text_addf(out, "TargetName", "%s", o->options.target_name);
+    text_addf(out, "TargetAddress", "%s,%u", c->local, o->at.tags[c->portal]);
     for (unsigned i = 0; i < s->portal_count; i++) {
         const struct portal *p = &s->portals[i];
 
-        if (p->wildcard || (p->loopback && !c->peer_loopback) || strcmp(p->address, c->local) == 0)
+        if (i == c->portal || o->at.tags[i] == 0 || p->wildcard ||
+            (p->loopback && !c->peer_loopback) || strcmp(p->address, c->local) == 0)
             continue;
-        text_addf(out, "TargetAddress", "%s,%u", p->address, KEYS_TARGET_PORT_GROUP);
+        text_addf(out, "TargetAddress", "%s,%u", p->address, o->at.tags[i]);
     }
+}
+
+/* Appendix C: only of what the initiator may reach, and by the portal that it came by. */
+static bool visible(const struct conn *c, const struct offer *o, unsigned number)
+{
+    if (!c->params.discovery && number != c->target)
+        return false;
+    if (c->params.discovery && !(c->discoverable >> number & 1))
+        return false;
+    return o->at.tags[c->portal] != 0 && offer_lets_in(o, c->params.initiator);
+}
+
+/* All that it may be told of; name NULL: no matter what it is called. */
+static void describe_targets(const struct conn *c, const struct text *name,
+                             struct text_builder *out)
+{
+    struct directory *d = server_directory(c->server);
+
+    for (unsigned i = 0; i < d->count; i++) {
+        const struct offer *o = &d->offers[i];
+
+        if (visible(c, o, i) && (!name || text_is_nocase(*name, o->options.target_name)))
+            describe_target(c, o, out);
+    }
+    directory_release(d);
 }
 
 /* 13.x: "All" belongs to discovery sessions, "" to normal ones, a name to both. */
 static bool send_targets(struct conn *c, struct text which, struct text_builder *out)
 {
-    const char *name = c->server->options.target_name;
-    bool discovery = c->params.discovery;
+    bool all = text_is(which, "All"), own = which.len == 0;
 
-    if (text_is(which, "All"))
-        return discovery ? (discovery_targets(c, out), true) : false;
-    if (which.len == 0)
-        return discovery ? false : (discovery_targets(c, out), true);
-    if (text_is_nocase(which, name))
-        discovery_targets(c, out);
+    if (c->params.discovery ? own : all)
+        return false;
+    describe_targets(c, all || own ? NULL : &which, out);
     return true;
+}
+
+/* Room for the answer: for all targets by all portals, once. */
+static int make_answer_room(struct conn *c, size_t *size, struct error *err)
+{
+    struct directory *d = server_directory(c->server);
+    char *room;
+
+    *size = LOGIN_TEXT_MAX +
+            (size_t)d->count * (ISCSI_NAME_MAX + (ISCSI_PORTALS_MAX + 1) * sizeof(c->local) * 2);
+    directory_release(d);
+    room = realloc(c->text.answer, *size);
+    if (!room)
+        return error_set(err, ERR_NO_MEMORY, "no memory to tell of all targets");
+    c->text.answer = room;
+    return 0;
 }
 
 static int process(struct conn *c, struct error *err)
 {
     struct text_exchange *x = &c->text;
-    struct text_builder out = {x->answer, LOGIN_TEXT_MAX, 0, false};
+    struct text_builder out;
     struct text rest = {x->text, x->len};
     struct text_pair pair;
-    int rc;
+    size_t size;
+    int rc = make_answer_room(c, &size, err);
 
+    if (rc)
+        return rc;
+    out = (struct text_builder){x->answer, size, 0, false};
     /* Threads that send look at the lengths in params. */
     pthread_mutex_lock(&c->lock);
     rc = keys_negotiate(&c->params, STAGE_FULL_FEATURE, rest, &out, err);
@@ -132,7 +171,8 @@ static void answer_piece(struct conn *c)
 
     if (item) {
         put_be32(item->bhs + 20, over ? TAG_NONE : x->ttt);
-        memcpy(tx_item_data(item), x->answer + x->answer_sent, len);
+        if (len)
+            memcpy(tx_item_data(item), x->answer + x->answer_sent, len);
         x->answer_sent += len;
     }
     tx_send(c, item);

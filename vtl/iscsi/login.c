@@ -33,10 +33,11 @@ static void enter(struct login *l, enum login_state to)
     l->state = to;
 }
 
-void login_init(struct login *l, const struct iscsid_options *options)
+void login_init(struct login *l, const struct directory *directory, unsigned portal)
 {
     memset(l, 0, offsetof(struct login, text));
-    l->options = options;
+    l->directory = directory;
+    l->portal = portal;
     l->data = NULL;
     l->data_len = 0;
     params_init(&l->params);
@@ -137,19 +138,6 @@ static int check_stage(struct login *l, struct error *err)
 
 /* ---- names and access -------------------------------------------------------------------------*/
 
-bool login_let_in(const struct iscsid_options *o, const char *initiator)
-{
-    for (unsigned i = 0; i < o->initiator_count; i++) {
-        const char *entry = o->initiators[i];
-        size_t len = strlen(entry);
-
-        if (len > 0 && entry[len - 1] == '*' ? strncasecmp(entry, initiator, len - 1) == 0
-                                             : strcasecmp(entry, initiator) == 0)
-            return true;
-    }
-    return o->initiator_count == 0;
-}
-
 /* 11.13.5 and 13.8: where to log in instead, without a portal group tag.  It needs no proof of who
  * asks: it says no more than SendTargets would. */
 static int redirect(struct login *l, struct error *err)
@@ -157,9 +145,9 @@ static int redirect(struct login *l, struct error *err)
     struct text_builder out = {l->answer, sizeof(l->answer), 0, false};
     int rc = fail(l, LOGIN_MOVED_TEMPORARILY,
                   error_set(err, ERR_CANCELLED, "%s is sent on to %s", l->params.initiator,
-                            l->options->redirect));
+                            l->offer->options.redirect));
 
-    text_addf(&out, "TargetAddress", "%s", l->options->redirect);
+    text_addf(&out, "TargetAddress", "%s", l->offer->options.redirect);
     l->data = l->answer;
     l->data_len = out.used;
     return rc;
@@ -177,49 +165,127 @@ static int check_names(struct login *l, struct error *err)
     if (p->target[0] == '\0')
         return fail(l, LOGIN_MISSING_PARAMETER,
                     error_set(err, ERR_PROTOCOL, "%s gave no TargetName", p->initiator));
-    if (strcasecmp(p->target, l->options->target_name) != 0)
+    l->offer = directory_find(l->directory, p->target, strlen(p->target));
+    /* A portal that the target does not have is told of no more than one without the target. */
+    if (!l->offer || l->offer->at.tags[l->portal] == 0)
         return fail(l, LOGIN_NOT_FOUND,
                     error_set(err, ERR_NOT_FOUND, "%s asks for target %s, which is not here",
                               p->initiator, p->target));
-    if (!login_let_in(l->options, p->initiator))
+    if (!offer_lets_in(l->offer, p->initiator))
         return fail(l, LOGIN_FORBIDDEN,
-                    error_set(err, ERR_PERMISSION, "%s is not on the access list", p->initiator));
-    if (l->options->redirect)
+                    error_set(err, ERR_PERMISSION, "%s is not on the access list of %s",
+                              p->initiator, p->target));
+    if (l->offer->options.redirect)
         return redirect(l, err);
     return 0;
 }
 
-static const struct iscsid_chap *chap_wanted(const struct login *l)
+/* ---- who has to prove what --------------------------------------------------------------------*/
+
+static const struct iscsid_chap *demand_of(const struct login *l, const struct offer *o)
 {
     const struct iscsid_chap *c =
-        l->params.discovery ? &l->options->discovery_chap : &l->options->chap;
+        l->params.discovery ? &o->options.discovery_chap : &o->options.chap;
 
     return c->secret ? c : NULL;
 }
 
+/* A target that this login is about: the one it names, or each one that discovery may tell of. */
+static bool concerns(const struct login *l, const struct offer *o)
+{
+    if (!l->params.discovery)
+        return o == l->offer;
+    return o->at.tags[l->portal] != 0; /* also if it is not let in: that is not told */
+}
+
+/* What the peer may prove: *list has room for all targets.  *open: there is one that asks for
+ * nothing, so that the peer may go without. */
+static unsigned demands(const struct login *l, const struct iscsid_chap **list, bool *open)
+{
+    unsigned count = 0, about = 0;
+
+    *open = false;
+    for (unsigned i = 0; i < l->directory->count; i++) {
+        const struct offer *o = &l->directory->offers[i];
+        const struct iscsid_chap *c = demand_of(l, o);
+
+        if (!concerns(l, o))
+            continue;
+        about++;
+        *open = *open || !c;
+        if (c)
+            list[count++] = c;
+    }
+    *open = *open || about == 0; /* there is nothing to tell anyway */
+    return count;
+}
+
+static bool proof_needed(const struct login *l)
+{
+    const struct iscsid_chap *list[ISCSI_TARGETS_MAX];
+    bool open;
+
+    demands(l, list, &open);
+    return !open;
+}
+
+static bool same_secret(const struct iscsid_chap *a, const struct iscsid_chap *b)
+{
+    return strcmp(a->user, b->user) == 0 && strcmp(a->secret, b->secret) == 0;
+}
+
+/* Authentication is over: discovery tells of targets that ask for nothing, and of those whose user
+ * the peer has proven to be. */
+static void authenticated(struct login *l)
+{
+    const struct iscsid_chap *proven = l->auth == AUTH_CHAP ? l->chap.secrets : NULL;
+
+    l->auth = AUTH_DONE;
+    for (unsigned i = 0; l->params.discovery && i < l->directory->count; i++) {
+        const struct iscsid_chap *c = demand_of(l, &l->directory->offers[i]);
+
+        if (!c || (proven && same_secret(c, proven)))
+            l->discoverable |= (uint64_t)1 << i;
+    }
+}
+
 /* ---- the stages -------------------------------------------------------------------------------*/
 
+static bool offered(struct text list, const char *method)
+{
+    struct text word;
+
+    while (text_list_next(&list, &word))
+        if (text_is(word, method))
+            return true;
+    return false;
+}
+
+/* CHAP wherever somebody wants it and the peer can: it may have none to prove, where it need not.
+ */
 static int choose_method(struct login *l, struct text list, struct text_builder *out,
                          struct error *err)
 {
-    const struct iscsid_chap *secrets = chap_wanted(l);
-    const char *wanted = secrets ? "CHAP" : "None";
-    struct text word;
+    const struct iscsid_chap *secrets[ISCSI_TARGETS_MAX];
+    bool open;
+    unsigned count = demands(l, secrets, &open);
 
     if (l->auth != AUTH_OPEN)
         return fail(l, LOGIN_INITIATOR_ERROR,
                     error_set(err, ERR_PROTOCOL, "AuthMethod is offered twice"));
-    while (text_list_next(&list, &word))
-        if (text_is(word, wanted)) {
-            text_addf(out, "AuthMethod", "%s", wanted);
-            l->auth = secrets ? AUTH_CHAP : AUTH_DONE;
-            if (secrets)
-                chap_init(&l->chap, secrets);
-            return 0;
-        }
-    return fail(
-        l, LOGIN_AUTH_FAILED,
-        error_set(err, ERR_AUTH, "%s does not offer AuthMethod %s", l->params.initiator, wanted));
+    if (count > 0 && offered(list, "CHAP")) {
+        text_addf(out, "AuthMethod", "CHAP");
+        l->auth = AUTH_CHAP;
+        chap_init(&l->chap, secrets, count);
+    } else if (open && offered(list, "None")) {
+        text_addf(out, "AuthMethod", "None");
+        authenticated(l);
+    } else {
+        return fail(l, LOGIN_AUTH_FAILED,
+                    error_set(err, ERR_AUTH, "%s does not offer AuthMethod %s", l->params.initiator,
+                              open ? "None" : "CHAP"));
+    }
+    return 0;
 }
 
 /* Look through the text for AuthMethod and for any key of CHAP. */
@@ -249,26 +315,27 @@ static int security_stage(struct login *l, struct text text, struct text_builder
             return fail(l, LOGIN_AUTH_FAILED, rc);
         }
         if (l->chap.state == CHAP_PROVEN)
-            l->auth = AUTH_DONE;
+            authenticated(l);
     }
     /* An initiator that wants to go on without a word about authentication. */
     if (l->auth == AUTH_OPEN && (l->asked & LOGIN_TRANSIT)) {
-        if (chap_wanted(l))
+        if (proof_needed(l))
             return fail(l, LOGIN_AUTH_FAILED,
                         error_set(err, ERR_AUTH, "%s offers no AuthMethod, but CHAP is required",
                                   l->params.initiator));
-        l->auth = AUTH_DONE;
+        authenticated(l);
     }
     return 0;
 }
 
 static int operational_stage(struct login *l, struct text_builder *out, struct error *err)
 {
-    if (l->auth != AUTH_DONE && chap_wanted(l))
+    if (l->auth != AUTH_DONE && proof_needed(l))
         return fail(l, LOGIN_AUTH_FAILED,
                     error_set(err, ERR_AUTH, "%s skips authentication, but CHAP is required",
                               l->params.initiator));
-    l->auth = AUTH_DONE;
+    if (l->auth != AUTH_DONE)
+        authenticated(l);
     if (!l->length_declared) {
         text_addf(out, "MaxRecvDataSegmentLength", "%u", KEYS_RECV_LENGTH);
         l->length_declared = true;
@@ -281,9 +348,9 @@ static void declare_target(const struct login *l, struct text_builder *out)
 {
     if (l->params.discovery)
         return;
-    text_addf(out, "TargetPortalGroupTag", "%u", KEYS_TARGET_PORT_GROUP);
-    if (l->options->target_alias)
-        text_addf(out, "TargetAlias", "%s", l->options->target_alias);
+    text_addf(out, "TargetPortalGroupTag", "%u", login_group(l));
+    if (l->offer->options.target_alias)
+        text_addf(out, "TargetAlias", "%s", l->offer->options.target_alias);
 }
 
 static enum login_status status_of(int rc)

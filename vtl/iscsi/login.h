@@ -23,6 +23,7 @@
 #include "vtl/iscsi/chap.h"
 #include "vtl/iscsi/iscsid.h"
 #include "vtl/iscsi/keys.h"
+#include "vtl/iscsi/offer.h"
 #include "vtl/iscsi/pdu.h"
 
 #define LOGIN_TEXT_MAX   16384 /* of one message over all its PDUs, and of an answer */
@@ -40,7 +41,10 @@ enum login_state {
 enum login_auth { AUTH_OPEN, AUTH_CHAP, AUTH_DONE };
 
 struct login {
-    const struct iscsid_options *options; /* the server's; outlives the login */
+    const struct directory *directory; /* the server's; outlives the login */
+    unsigned portal;                   /* that it came by */
+    const struct offer *offer;         /* of the target, once it is known; NULL: discovery */
+    uint64_t discoverable;             /* of discovery: a bit per target that may be told of */
     enum login_state state;
     enum login_auth auth;
     struct params params;
@@ -69,7 +73,7 @@ struct login {
     size_t data_len;
 };
 
-void login_init(struct login *login, const struct iscsid_options *options);
+void login_init(struct login *login, const struct directory *directory, unsigned portal);
 
 /* Where the data segment of the next request goes; NULL if len bytes are too many. */
 char *login_room(struct login *login, size_t len);
@@ -85,7 +89,14 @@ void login_admit(struct login *login, uint16_t tsih);
 /* Fail with a status, at any time; the answer is the refusal. */
 void login_refuse(struct login *login, enum login_status status);
 
-/* Whether the access list has this initiator. */
-bool login_let_in(const struct iscsid_options *options, const char *initiator);
+/* The target's number and the portal group tag; 0 in a discovery session. */
+static inline unsigned login_target(const struct login *login)
+{
+    return login->offer ? (unsigned)(login->offer - login->directory->offers) : 0;
+}
+static inline uint16_t login_group(const struct login *login)
+{
+    return login->offer ? login->offer->at.tags[login->portal] : 0;
+}
 
 #endif

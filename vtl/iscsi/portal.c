@@ -8,57 +8,17 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "vtl/iscsi/address.h"
 #include "vtl/iscsi/conn.h"
 
-#define DEFAULT_PORT    "3260"
 #define LISTEN_BACKLOG  1024 /* a burst of them costs no host a second until its next SYN */
 #define SHORT_OF_FDS_MS 100
-
-/* "host", "host:port", "[v6]", "[v6]:port" in two pieces. */
-static int split_address(const char *address, char host[256], char port[16], struct error *err)
-{
-    const char *colon = strrchr(address, ':'), *end = address + strlen(address);
-    const char *host_at = address, *host_end = colon ? colon : end;
-
-    if (address[0] == '[') {
-        const char *bracket = strchr(address, ']');
-
-        if (!bracket || (bracket[1] != '\0' && bracket[1] != ':'))
-            return error_set(err, ERR_RANGE, "portal %s: write an IPv6 address as [::1]:3260",
-                             address);
-        host_at = address + 1;
-        host_end = bracket;
-        colon = bracket[1] == ':' ? bracket + 1 : NULL;
-    } else if (colon && memchr(address, ':', (size_t)(colon - address))) {
-        return error_set(err, ERR_RANGE, "portal %s: write an IPv6 address as [::1]:3260", address);
-    }
-    if (host_end == host_at || host_end - host_at > 255 || (colon && end - colon > 6) ||
-        (colon && colon + 1 == end))
-        return error_set(err, ERR_RANGE, "portal '%s' is no address like 127.0.0.1:3260", address);
-    if (colon && (strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-                  strtoul(colon + 1, NULL, 10) > 65535))
-        return error_set(err, ERR_RANGE, "portal %s: a port is a number up to 65535", address);
-    snprintf(host, 256, "%.*s", (int)(host_end - host_at), host_at);
-    snprintf(port, 16, "%s", colon ? colon + 1 : DEFAULT_PORT);
-    return 0;
-}
-
-int portal_check(const char *address, struct error *err)
-{
-    char host[256], port[16];
-    int rc = split_address(address, host, port, err);
-
-    if (!rc && (strpbrk(address, " ,\t\r\n") || strtoul(port, NULL, 10) == 0))
-        rc = error_set(err, ERR_RANGE, "'%s' is no address like 192.0.2.7:3260", address);
-    return rc;
-}
 
 static void describe(const struct sockaddr_storage *sa, char *buf, size_t size, bool *loopback,
                      bool *wildcard)
@@ -126,10 +86,10 @@ int portal_open(struct portal *p, const char *address, struct error *err)
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *list = NULL;
-    char host[256], port[16];
+    char host[ADDRESS_HOST_MAX], port[ADDRESS_PORT_MAX];
     int rc;
 
-    rc = split_address(address, host, port, err);
+    rc = address_split(address, host, port, err);
     if (rc)
         return rc;
     rc = getaddrinfo(host, port, &hints, &list);
@@ -157,20 +117,20 @@ static void tune_socket(int fd)
         setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
 }
 
-static void take_connection(struct iscsid *s, int fd)
+static void take_connection(struct iscsid *s, unsigned portal, int fd)
 {
     struct error err = ERROR_INIT;
     struct conn *c;
 
     tune_socket(fd);
-    if (s->options.connection)
-        fd = s->options.connection(s->options.connection_ctx, fd);
+    if (s->connection)
+        fd = s->connection(s->connection_ctx, fd);
     server_reap(s);
     if (!server_wait_room(s)) {
         close(fd);
         return;
     }
-    if (conn_create(s, fd, &c, &err) || conn_start(c, &err))
+    if (conn_create(s, portal, fd, &c, &err) || conn_start(c, &err))
         log_warning("a connection was dropped: %s", err.message);
 }
 
@@ -188,7 +148,7 @@ void *portal_thread(void *arg)
             return NULL;
         fd = accept4(p->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0)
-            take_connection(p->server, fd);
+            take_connection(p->server, (unsigned)(p - p->server->portals), fd);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
             poll(fds + 1, 1, SHORT_OF_FDS_MS);
     }

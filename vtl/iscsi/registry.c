@@ -3,8 +3,8 @@
  * registry.c - which connections there are, which of them are sessions, and who gives way to whom.
  *
  * Invariants:
- *   1. Among the sessions no two have the same initiator port: name, ISID and kind (RFC
- * 7143 4.4.3).
+ *   1. No two sessions are one I_T nexus: initiator name and ISID, target and portal group (RFC
+ * 7143 section 4.4.3); of discovery sessions, which have no target, no two are one initiator port.
  *   2. A session leaves the registry only after its nexus is gone, so its successor finds
  *      reservations released and drives free.
  *   3. At most CONN_PENDING_MAX connections have not logged in; the oldest of them gives way.
@@ -85,12 +85,20 @@ void server_reap(struct iscsid *s)
     }
 }
 
-void server_close_all(struct iscsid *s)
+void server_close_target(struct iscsid *s, unsigned target)
 {
     CLEANUP_UNLOCK(&s->lock);
 
     for (struct conn *c = s->conns; c; c = c->next)
-        conn_ask_close(c);
+        if (c->admitted && !c->params.discovery && c->target == target)
+            conn_ask_close(c);
+}
+
+struct directory *server_directory(struct iscsid *s)
+{
+    CLEANUP_UNLOCK(&s->lock);
+
+    return directory_hold(s->directory);
 }
 
 bool server_may_log(struct iscsid *s)
@@ -110,6 +118,7 @@ bool server_may_log(struct iscsid *s)
 static bool same_port(const struct conn *c, const struct login *login)
 {
     return c->admitted && c->params.discovery == login->params.discovery &&
+           c->target == login_target(login) && c->group == login_group(login) &&
            memcmp(c->isid, login->isid, sizeof(c->isid)) == 0 &&
            strcmp(c->params.initiator, login->params.initiator) == 0;
 }
@@ -186,13 +195,19 @@ enum login_status session_admit(struct conn *c, const struct login *login, uint1
         status = replace_twin(s, c, login);
     if (status != LOGIN_SUCCESS)
         return status;
-    if (s->sessions >= s->options.max_sessions)
+    if (s->sessions >= s->max_sessions)
         return LOGIN_NO_RESOURCES;
-    if (atomic_load(&s->stopping) || atomic_load(&c->close_asked))
+    /* By rules that are no longer: it may try again by the new ones. */
+    if (atomic_load(&s->stopping) || atomic_load(&c->close_asked) ||
+        login->directory != s->directory)
         return LOGIN_UNAVAILABLE;
     *tsih = login->tsih && !tsih_used(s, login->tsih) ? login->tsih : new_tsih(s);
     memcpy(c->isid, login->isid, sizeof(c->isid));
     c->params = login->params;
+    c->target = login_target(login);
+    c->group = login_group(login);
+    c->scsi = login->offer ? s->targets[c->target] : NULL;
+    c->discoverable = login->discoverable;
     c->tsih = *tsih;
     c->cid = login->cid;
     c->since_ns = real_time_ns();
@@ -220,6 +235,9 @@ int iscsid_sessions(struct iscsid *s, int (*fn)(void *ctx, const struct iscsid_s
         count++;
         memcpy(i->initiator, c->params.initiator, sizeof(i->initiator));
         memcpy(i->peer, c->peer, sizeof(i->peer));
+        memcpy(i->local, c->local, sizeof(i->local));
+        i->target = c->target;
+        i->group = c->group;
         i->tsih = c->tsih;
         i->discovery = c->params.discovery;
         i->commands = atomic_load(&c->commands);

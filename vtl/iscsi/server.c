@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* server.c - the server as its owner sees it: options, start, stop (iscsid.h). */
-#include <ctype.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,171 +8,114 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/cleanup.h"
 #include "vtl/iscsi/conn.h"
-#include "vtl/iscsi/hash.h"
 
 #define DEFAULT_SESSIONS 1024
 #define DEFAULT_NOP_S    30
 #define POOL_LIMIT       (512u << 20)
 #define POOL_IDLE_LIMIT  (64u << 20)
-#define SESSIONS_MAX     65000 /* a TSIH has 16 bits */
-#define CHAP_NAME_MAX    255
-
-/* ---- options ----------------------------------------------------------------------------------*/
-
-static int check_secret(const char *what, const char *user, const char *secret, struct error *err)
-{
-    size_t len;
-
-    if (!secret && !user)
-        return 0;
-    if (!secret || !user || !user[0] || strlen(user) > CHAP_NAME_MAX)
-        return error_set(err, ERR_RANGE, "%s needs a user name and a secret", what);
-    len = strlen(secret);
-    if (len < CHAP_SECRET_MIN || len > CHAP_SECRET_MAX)
-        return error_set(err, ERR_RANGE, "the secret of %s must have %d to %d bytes", what,
-                         CHAP_SECRET_MIN, CHAP_SECRET_MAX);
-    return 0;
-}
-
-static int check_chap(const char *what, const struct iscsid_chap *c, struct error *err)
-{
-    int rc = check_secret(what, c->user, c->secret, err);
-
-    if (!rc)
-        rc = check_secret("mutual CHAP", c->mutual_user, c->mutual_secret, err);
-    if (rc)
-        return rc;
-    if (c->mutual_secret && !c->secret)
-        return error_set(err, ERR_RANGE, "%s: mutual CHAP needs CHAP of the initiator too", what);
-    /* 12.1.3: one secret for both directions would make a reflected answer right. */
-    if (c->mutual_secret && strcmp(c->secret, c->mutual_secret) == 0)
-        return error_set(err, ERR_RANGE, "%s: the two secrets of mutual CHAP must differ", what);
-    return 0;
-}
-
-static int check_target_name(const char *name, struct error *err)
-{
-    bool good = name && strlen(name) <= ISCSI_NAME_MAX &&
-                (strncmp(name, "iqn.", 4) == 0 || strncmp(name, "eui.", 4) == 0 ||
-                 strncmp(name, "naa.", 4) == 0);
-
-    for (const char *p = name; good && *p; p++)
-        good = (unsigned char)*p > ' ' && (unsigned char)*p != 0x7f && *p != ',' && !isupper(*p);
-    if (!good)
-        return error_set(err, ERR_RANGE,
-                         "'%s' is no iSCSI target name; write it like iqn.2026-01.org.example:tape",
-                         name ? name : "");
-    return 0;
-}
-
-static int check_options(const struct iscsid_options *o, struct error *err)
-{
-    int rc = check_target_name(o->target_name, err);
-
-    if (!rc)
-        rc = check_chap("CHAP", &o->chap, err);
-    if (!rc)
-        rc = check_chap("discovery CHAP", &o->discovery_chap, err);
-    if (rc)
-        return rc;
-    if (o->portal_count > ISCSI_PORTALS_MAX || o->initiator_count > ISCSI_ACL_MAX ||
-        o->max_sessions > SESSIONS_MAX)
-        return error_set(err, ERR_RANGE, "at most %d portals, %d initiators and %d sessions",
-                         ISCSI_PORTALS_MAX, ISCSI_ACL_MAX, SESSIONS_MAX);
-    if (o->redirect) {
-        rc = portal_check(o->redirect, err);
-        if (rc)
-            return error_prefix(err, "redirect");
-    }
-    if (o->target_alias && strlen(o->target_alias) > 255)
-        return error_set(err, ERR_RANGE, "the target's alias is longer than 255 bytes");
-    return 0;
-}
-
-/* Every string of the options, ours: visited to copy and to free.
- * False if fn said so for one of them. */
-static bool each_string(struct iscsid_options *o, bool (*fn)(const char **))
-{
-    struct iscsid_chap *chaps[] = {&o->chap, &o->discovery_chap};
-    bool good = fn(&o->target_name);
-
-    good &= fn(&o->target_alias);
-    good &= fn(&o->redirect);
-    for (unsigned i = 0; i < o->portal_count; i++)
-        good &= fn(&o->portals[i]);
-    for (unsigned i = 0; i < o->initiator_count; i++)
-        good &= fn(&o->initiators[i]);
-    for (unsigned i = 0; i < 2; i++) {
-        good &= fn(&chaps[i]->user);
-        good &= fn(&chaps[i]->secret);
-        good &= fn(&chaps[i]->mutual_user);
-        good &= fn(&chaps[i]->mutual_secret);
-    }
-    return good;
-}
-
-static bool copy_string(const char **s)
-{
-    const char *source = *s;
-
-    *s = source ? strdup(source) : NULL;
-    return *s || !source;
-}
-
-static bool free_string(const char **s)
-{
-    char *own = (char *)(uintptr_t)*s;
-
-    if (own)
-        hash_wipe(own, strlen(own));
-    free(own);
-    *s = NULL;
-    return true;
-}
 
 /* ---- life -------------------------------------------------------------------------------------*/
 
-static int open_portals(struct iscsid *s, struct error *err)
+/* The portal of this spelling that the target has not yet, opened if no other target had it. */
+static int share_portal(struct iscsid *s, const char *address, const struct placement *at,
+                        unsigned *out, struct error *err)
 {
-    for (unsigned i = 0; i < s->options.portal_count; i++) {
-        struct portal *p = &s->portals[i];
-        int rc;
+    struct portal *p;
+    int rc;
 
-        p->server = s;
-        rc = portal_open(p, s->options.portals[i], err);
+    for (unsigned i = 0; i < s->portal_count; i++)
+        if (at->tags[i] == 0 && strcmp(s->portals[i].spelling, address) == 0) {
+            *out = i;
+            return 0;
+        }
+    if (s->portal_count == SERVER_PORTALS_MAX)
+        return error_set(err, ERR_RANGE, "a server has at most %d portals", SERVER_PORTALS_MAX);
+    p = &s->portals[s->portal_count];
+    *p = (struct portal){.fd = -1, .server = s, .spelling = strdup(address)};
+    rc = p->spelling ? portal_open(p, address, err)
+                     : error_set(err, ERR_NO_MEMORY, "no memory for another portal");
+    if (rc)
+        free(p->spelling);
+    else
+        *out = s->portal_count++;
+    return rc;
+}
+
+static int place_target(struct iscsid *s, const struct iscsid_options *o, struct placement *at,
+                        struct error *err)
+{
+    /* Connections that a test brings itself came by no portal: they count as its portal 0. */
+    if (o->portal_count == 0)
+        at->tags[0] = KEYS_TARGET_PORT_GROUP;
+    for (unsigned i = 0; i < o->portal_count; i++) {
+        unsigned n = 0;
+        int rc = share_portal(s, o->portals[i], at, &n, err);
+
         if (rc)
             return rc;
-        s->portal_count++;
-        if (s->options.redirect && strcmp(s->options.redirect, p->address) == 0)
+        at->portals[i] = n;
+        at->tags[n] = o->portal_groups[i] ? o->portal_groups[i] : KEYS_TARGET_PORT_GROUP;
+        if (o->redirect && strcmp(o->redirect, s->portals[n].address) == 0)
             return error_set(err, ERR_RANGE, "redirect to %s leads back to this portal",
-                             p->address);
+                             s->portals[n].address);
     }
     return 0;
 }
 
-int iscsid_create(struct scsi_target *target, const struct iscsid_options *options,
-                  struct iscsid **out, struct error *err)
+/* Those that have a number from `from` on, while none is being listened to. */
+static void close_portals(struct iscsid *s, unsigned from)
 {
-    pthread_condattr_t attr;
-    struct iscsid *s;
-    bool copied;
-    int rc = check_options(options, err);
+    for (unsigned i = from; i < s->portal_count; i++) {
+        if (s->portals[i].fd >= 0)
+            close(s->portals[i].fd);
+        free(s->portals[i].spelling);
+    }
+    s->portal_count = from;
+}
 
-    if (rc)
+int iscsid_add(struct iscsid *s, struct scsi_target *target, const struct iscsid_options *options,
+               unsigned *number, struct error *err)
+{
+    unsigned portals = s->portal_count, n = s->directory ? s->directory->count : 0;
+    struct placement at = {0};
+    struct directory *now;
+    int rc = options_check(options, err);
+
+    assert(s->threads == 0);
+    if (!rc && n == ISCSI_TARGETS_MAX)
+        rc = error_set(err, ERR_RANGE, "a server has at most %d targets", ISCSI_TARGETS_MAX);
+    if (!rc && s->directory &&
+        directory_find(s->directory, options->target_name, strlen(options->target_name)))
+        rc = error_set(err, ERR_EXISTS, "there are two targets with the name %s",
+                       options->target_name);
+    if (!rc)
+        rc = place_target(s, options, &at, err);
+    if (!rc)
+        rc = directory_with(s->directory, n, options, &at, &now, err);
+    if (rc) {
+        close_portals(s, portals);
         return rc;
-    s = calloc(1, sizeof(*s));
+    }
+    directory_release(s->directory);
+    s->directory = now;
+    s->targets[n] = target;
+    s->max_sessions += options->max_sessions ? options->max_sessions : DEFAULT_SESSIONS;
+    *number = n;
+    return 0;
+}
+
+static struct iscsid *server_new(const struct iscsid_options *options)
+{
+    struct iscsid *s = calloc(1, sizeof(*s));
+    pthread_condattr_t attr;
+
     if (!s)
-        return error_set(err, ERR_NO_MEMORY, "no memory for the iSCSI server");
-    s->target = target;
+        return NULL;
     s->login_s = CONN_LOGIN_S;
-    s->options = *options;
-    copied = each_string(&s->options, copy_string);
-    if (s->options.max_sessions == 0)
-        s->options.max_sessions = DEFAULT_SESSIONS;
-    if (s->options.nop_interval_s == 0)
-        s->options.nop_interval_s = DEFAULT_NOP_S;
+    s->nop_interval_s = options->nop_interval_s ? options->nop_interval_s : DEFAULT_NOP_S;
+    s->connection = options->connection;
+    s->connection_ctx = options->connection_ctx;
     pool_init(&s->pool, POOL_LIMIT, POOL_IDLE_LIMIT);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&attr);
@@ -180,10 +123,20 @@ int iscsid_create(struct scsi_target *target, const struct iscsid_options *optio
     pthread_cond_init(&s->changed, &attr);
     pthread_condattr_destroy(&attr);
     s->stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (s->stop_fd < 0)
-        rc = error_errno(err, "the iSCSI server");
-    else
-        rc = copied ? open_portals(s, err) : error_set(err, ERR_NO_MEMORY, "no memory for options");
+    return s;
+}
+
+int iscsid_create(struct scsi_target *target, const struct iscsid_options *options,
+                  struct iscsid **out, struct error *err)
+{
+    struct iscsid *s = server_new(options);
+    unsigned number;
+    int rc;
+
+    if (!s)
+        return error_set(err, ERR_NO_MEMORY, "no memory for the iSCSI server");
+    rc = s->stop_fd < 0 ? error_errno(err, "the iSCSI server")
+                        : iscsid_add(s, target, options, &number, err);
     if (rc) {
         iscsid_destroy(s);
         return rc;
@@ -208,9 +161,22 @@ int iscsid_start(struct iscsid *s, struct error *err)
     return 0;
 }
 
+const char *iscsid_target_portal(const struct iscsid *s, unsigned target, unsigned n, uint16_t *tag)
+{
+    const struct offer *o = &s->directory->offers[target];
+    unsigned portal;
+
+    if (n >= o->options.portal_count)
+        return NULL;
+    portal = o->at.portals[n];
+    if (tag)
+        *tag = o->at.tags[portal];
+    return s->portals[portal].address;
+}
+
 const char *iscsid_portal(const struct iscsid *s, unsigned n)
 {
-    return n < s->portal_count ? s->portals[n].address : NULL;
+    return iscsid_target_portal(s, 0, n, NULL);
 }
 
 static void stop_accepting(struct iscsid *s)
@@ -262,9 +228,10 @@ void iscsid_destroy(struct iscsid *s)
     if (!s)
         return;
     iscsid_stop(s, 0);
+    close_portals(s, 0);
     if (s->stop_fd >= 0)
         close(s->stop_fd);
-    each_string(&s->options, free_string);
+    directory_release(s->directory);
     pool_destroy(&s->pool);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);

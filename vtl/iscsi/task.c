@@ -259,7 +259,7 @@ void conn_advance(struct conn *c)
         atomic_fetch_add(&c->commands, 1);
         /* With another command behind it, receiving that one overlaps with carrying this one out.
          */
-        (alone ? scsi_target_run : scsi_target_submit)(c->server->target, &t->scsi);
+        (alone ? scsi_target_run : scsi_target_submit)(c->scsi, &t->scsi);
         pthread_mutex_lock(&c->lock);
     }
     tx_flush(c);

@@ -66,12 +66,12 @@ static void carry_out(struct job *job)
 {
     struct conn *c = job->conn;
     enum scsi_tmf_result result =
-        scsi_target_manage(c->server->target, c->nexus, job->row->function, job->lun, job->tag);
+        scsi_target_manage(c->scsi, c->nexus, job->row->function, job->lun, job->tag);
 
     job->answer->bhs[2] = response_of[result];
     /* 11.5.1: after a cold reset all connections are gone, and nobody is told. */
     if (job->row->closes && result == SCSI_TMF_COMPLETE)
-        server_close_all(c->server);
+        server_close_target(c->server, c->target);
     pthread_mutex_lock(&c->lock);
     tx_queue(c, job->answer);
     tx_flush(c);

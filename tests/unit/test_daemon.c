@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_daemon.c - several libraries in one process: each is whole, and none knows of the others. */
+#include "tests/unit/check.h"
+
+#include <ftw.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/checked.h"
+#include "common/log.h"
+#include "engine/tape/tape.h"
+#include "vtl/control/daemon.h"
+#include "vtl/control/socket.h"
+
+#define LIBRARIES 8
+#define BLOCKS    100
+#define BLOCK     65536
+#define URL_SIZE  400
+
+/* Libraries in a scratch directory, named a, b, c ... */
+static struct {
+    char roots[LIBRARIES][96];
+    const char *list[LIBRARIES];
+    struct daemon *daemon;
+    unsigned stops;
+} f;
+static char base[64];
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static void count_stop(void *ctx)
+{
+    (void)ctx;
+    f.stops++;
+}
+
+/* Set one key of a library's configuration, in its file. */
+static void edit(unsigned i, const char *section, const char *key, const char *value)
+{
+    struct error err = ERROR_INIT;
+
+    CHECK_OK(config_edit(f.roots[i], section, key, value, &err), err);
+}
+
+static void make_library(unsigned i)
+{
+    struct library_geometry g;
+    struct cartridge_identity id;
+    struct library *library;
+    struct config *config;
+    struct error err = ERROR_INIT;
+    char text[64];
+
+    snprintf(f.roots[i], sizeof(f.roots[i]), "%s/%c", base, 'a' + i);
+    f.list[i] = f.roots[i];
+    CU_ASSERT_EQUAL_FATAL(mkdir(f.roots[i], 0700), 0);
+    CHECK_OK(config_default(f.roots[i], &config, &err), err);
+    snprintf(text, sizeof(text), "TEST00000%u", i);
+    CHECK_OK(config_set(config, "library", "serial", text, &err), err);
+    snprintf(text, sizeof(text), "iqn.2026-11.test:%c", 'a' + i);
+    CHECK_OK(config_set(config, "iscsi", "target", text, &err), err);
+    CHECK_OK(config_set(config, "iscsi", "portals", "127.0.0.1:0", &err), err);
+    CHECK_OK(config_write(config, &err), err);
+    config_geometry(config, &g);
+    CHECK_OK(library_create(f.roots[i], &g, &err), err);
+    CHECK_OK(library_open(f.roots[i], &g, &library, &err), err);
+    CHECK_OK(cartridge_identity_default(&id, "SAME01L8", 0x5e, &err), err);
+    CHECK_OK(library_cartridge_create(library, &id, 0xffff, &err), err);
+    library_close(library);
+    config_free(config);
+}
+
+static void setup(void)
+{
+    memset(&f, 0, sizeof(f));
+    log_set_level(LOG_LEVEL_ERROR);
+    strcpy(base, "/tmp/test_daemon.XXXXXX");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(base));
+    for (unsigned i = 0; i < LIBRARIES; i++)
+        make_library(i);
+}
+
+static void teardown(void)
+{
+    daemon_close(f.daemon, 1000);
+    f.daemon = NULL;
+    nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static int open_daemon(unsigned count, bool skip, struct error *err)
+{
+    const struct daemon_options options = {
+        .roots = f.list, .count = count, .skip = skip, .stop = count_stop};
+    int rc = daemon_open(&options, &f.daemon, err);
+
+    return rc ? rc : daemon_start(f.daemon, err);
+}
+
+/* Ask a library's own socket. */
+static json_t *ask(unsigned i, const char *op, const char *args)
+{
+    json_t *parsed = args ? json_loads(args, 0, NULL) : NULL, *result = NULL;
+    struct error err = ERROR_INIT;
+
+    CHECK_OK(control_request(f.roots[i], op, parsed, &result, NULL, &err), err);
+    json_decref(parsed);
+    return result;
+}
+
+static void url(unsigned library, unsigned lun, char text[URL_SIZE])
+{
+    const struct control *c = daemon_library(f.daemon, library);
+
+    snprintf(text, URL_SIZE, "iscsi://%s/%s/%u",
+             iscsid_target_portal(c->iscsid, c->number, 0, NULL), c->config->target, lun);
+}
+
+/* ---- all at work ------------------------------------------------------------------------- */
+
+struct worker {
+    unsigned library;
+    char serial[64];
+    unsigned failures;
+    pthread_t thread;
+};
+
+static void fill(unsigned char *block, unsigned library, unsigned n)
+{
+    for (unsigned i = 0; i < BLOCK; i++)
+        block[i] = (unsigned char)(i * 31 + n * 7 + library * 101 + (i >> 9));
+}
+
+/* CUnit counts on one thread only, so a worker counts what went wrong itself. */
+static void *work(void *ctx)
+{
+    static const char initiator[] = "iqn.2026-11.test:host";
+    const struct tape_login login = {.initiator = initiator};
+    struct worker *w = ctx;
+    unsigned char *block = malloc(BLOCK), *want = malloc(BLOCK);
+    struct error err = ERROR_INIT;
+    struct tape_info info;
+    struct tape *t = NULL;
+    char text[URL_SIZE];
+    size_t got;
+
+    url(w->library, 1, text);
+    w->failures += !block || !want || tape_open(text, TAPE_WRITE, &login, &t, &err) != 0;
+    w->failures += w->failures || tape_load(t, &err) != 0 || tape_get_info(t, &info, &err) != 0;
+    if (w->failures == 0)
+        memcpy(w->serial, info.serial, sizeof(w->serial));
+    for (unsigned n = 0; n < BLOCKS && !w->failures; n++) {
+        fill(want, w->library, n);
+        w->failures += tape_write(t, want, BLOCK, NULL, &err) != 0;
+    }
+    w->failures +=
+        w->failures || tape_write_filemarks(t, 1, &err) != 0 || tape_rewind(t, &err) != 0;
+    for (unsigned n = 0; n < BLOCKS && !w->failures; n++) {
+        fill(want, w->library, n);
+        w->failures += tape_read(t, block, BLOCK, &got, &err) != 0 || got != BLOCK ||
+                       memcmp(block, want, BLOCK) != 0;
+    }
+    if (w->failures)
+        fprintf(stderr, "library %u: %s\n", w->library, err.message);
+    tape_close(t);
+    free(block);
+    free(want);
+    return NULL;
+}
+
+/* Cartridges of one barcode in each, one host in all, at the same time. */
+static void test_all_at_work(void)
+{
+    struct worker workers[LIBRARIES] = {{0}};
+    struct error err = ERROR_INIT;
+
+    setup();
+    CHECK_OK(open_daemon(LIBRARIES, false, &err), err);
+    CU_ASSERT_EQUAL(daemon_count(f.daemon), LIBRARIES);
+    for (unsigned i = 0; i < LIBRARIES; i++) {
+        json_decref(ask(i, "load", "{\"cartridge\": \"SAME01L8\", \"drive\": \"0\"}"));
+        workers[i].library = i;
+    }
+    for (unsigned i = 0; i < LIBRARIES; i++)
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    for (unsigned i = 0; i < LIBRARIES; i++) {
+        pthread_join(workers[i].thread, NULL);
+        CU_ASSERT_EQUAL(workers[i].failures, 0);
+        for (unsigned other = 0; other < i; other++)
+            CU_ASSERT_STRING_NOT_EQUAL(workers[i].serial, workers[other].serial);
+    }
+    teardown();
+}
+
+/* status tells of a library's own sessions and portals. */
+static void test_status_is_the_librarys(void)
+{
+    struct error err = ERROR_INIT;
+    json_t *status, *sessions;
+    struct tape *t;
+    char text[URL_SIZE];
+
+    setup();
+    CHECK_OK(open_daemon(3, false, &err), err);
+    url(1, 1, text);
+    CHECK_OK(tape_open(text, TAPE_READ, NULL, &t, &err), err);
+    for (unsigned i = 0; i < 3; i++) {
+        const char *target;
+
+        status = ask(i, "status", NULL);
+        sessions = json_object_get(status, "sessions");
+        CU_ASSERT_EQUAL(json_array_size(sessions), i == 1);
+        target = json_string_value(json_object_get(json_object_get(status, "daemon"), "target"));
+        CU_ASSERT_EQUAL(target[strlen(target) - 1], (char)('a' + i));
+        json_decref(status);
+    }
+    tape_close(t);
+    json_decref(ask(2, "stop", NULL));
+    CU_ASSERT_EQUAL(f.stops, 1);
+    teardown();
+}
+
+/* ---- one of them is no good --------------------------------------------------------------- */
+
+/* Nobody serves any of the first n, and nobody holds one. */
+static void check_none(unsigned n)
+{
+    struct error err = ERROR_INIT;
+    int fd;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct control_session *session;
+
+        CHECK_FAILS(control_socket_connect(f.roots[i], &fd, &err), ERR_NOT_FOUND, err);
+        CHECK_OK(control_session_open(f.roots[i], &session, &err), err);
+        CU_ASSERT_FALSE(control_session_daemon(session, NULL));
+        control_session_close(session);
+    }
+}
+
+static void test_all_or_nothing(void)
+{
+    struct error err = ERROR_INIT;
+    char path[128];
+
+    setup();
+    edit(1, "library", "serial", "TEST000002");
+    CHECK_FAILS(open_daemon(3, false, &err), ERR_EXISTS, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "none of the 3 libraries is served"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, f.roots[1])); /* both twins are named */
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, f.roots[2]));
+    edit(1, "library", "serial", "TEST000001");
+    edit(1, "iscsi", "target", "iqn.2026-11.test:a");
+    CHECK_FAILS(open_daemon(3, false, &err), ERR_EXISTS, err);
+    check_none(3);
+    edit(1, "iscsi", "target", "no name");
+    CHECK_FAILS(open_daemon(3, false, &err), ERR_FORMAT, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "[iscsi] target"));
+    edit(1, "iscsi", "target", "iqn.2026-11.test:b");
+    edit(1, "iscsi", "portals", "192.0.2.1:0"); /* not ours: seen when all are open */
+    CHECK_FAILS(open_daemon(3, false, &err), ERR_RANGE, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, f.roots[1]));
+    edit(1, "iscsi", "portals", "127.0.0.1:0");
+    snprintf(path, sizeof(path), "%s/library.db", f.roots[1]);
+    CU_ASSERT_EQUAL(unlink(path), 0);
+    CU_ASSERT_NOT_EQUAL(open_daemon(3, false, &err), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, f.roots[1]));
+    /* The others go on if that is what the operator wants. */
+    CHECK_OK(open_daemon(3, true, &err), err);
+    CU_ASSERT_EQUAL(daemon_count(f.daemon), 2);
+    CU_ASSERT_STRING_EQUAL(daemon_library(f.daemon, 1)->config->root, f.roots[2]);
+    json_decref(ask(0, "status", NULL));
+    json_decref(ask(2, "status", NULL));
+    teardown();
+}
+
+static void test_named_twice(void)
+{
+    struct error err = ERROR_INIT;
+    char again[128];
+
+    setup();
+    snprintf(again, sizeof(again), "%s/../a", f.roots[1]);
+    f.list[1] = again;
+    CHECK_FAILS(open_daemon(2, false, &err), ERR_USAGE, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "named twice"));
+    check_none(1);
+    teardown();
+}
+
+/* Another process has one: theirs it stays, and ours are free again. */
+static void test_one_is_busy(void)
+{
+    struct error err = ERROR_INIT;
+    struct daemon *first;
+
+    setup();
+    CHECK_OK(open_daemon(1, false, &err), err);
+    first = f.daemon;
+    f.list[0] = f.roots[1];
+    f.list[1] = f.roots[0];
+    CHECK_FAILS(open_daemon(2, false, &err), ERR_BUSY, err);
+    json_decref(ask(0, "status", NULL)); /* its socket is still there */
+    f.daemon = first;
+    teardown();
+}
+
+static const struct check_test tests[] = {
+    {"all_at_work", test_all_at_work},
+    {"status_is_the_librarys", test_status_is_the_librarys},
+    {"all_or_nothing", test_all_or_nothing},
+    {"named_twice", test_named_twice},
+    {"one_is_busy", test_one_is_busy},
+};
+CHECK_MAIN("daemon", tests)
