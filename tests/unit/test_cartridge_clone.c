@@ -329,7 +329,7 @@ static void test_handed_over(void)
     struct cartridge *c;
     uint64_t size = 0;
 
-    id.capacity = id.segment_size = 1 << 24;
+    id.capacity = id.segment_size = 1 << 27;
     CHECK_OK(cartridge_create(disk, &id, &err), err);
     c = opened(disk);
     write_tape(c, "bbb");
