@@ -140,7 +140,7 @@ static void print_text(const struct personality *p)
     if (p->type == PERSONALITY_DRIVE)
         printf("  blocks up to %u bytes\n", p->block_max);
     for (unsigned t = ELEMENT_TRANSPORT; p->type == PERSONALITY_CHANGER && t <= ELEMENT_DRIVE; t++)
-        printf("  %-12s from address %u on, at most %u\n", element_names[t], p->elements[t].first,
+        printf("  %-12s from address %u on, room for %u\n", element_names[t], p->elements[t].first,
                p->elements[t].max);
     if (p->type == PERSONALITY_CHANGER)
         printf("  barcodes     up to %u characters\n", p->barcode_length);

@@ -256,9 +256,13 @@ int verb_library_show(struct cli *cli, struct error *err)
 
 static void say_inventory(const json_t *result)
 {
+    long long unknown = (long long)json_get_integer(result, "unknown", 0);
+
     printf("%lld cartridges are where they should be, %lld are missing\n",
            (long long)json_get_integer(result, "cartridges", 0),
            (long long)json_get_integer(result, "missing", 0));
+    if (unknown)
+        printf("of %lld it is unknown; the log tells why\n", unknown);
 }
 
 int verb_library_inventory(struct cli *cli, struct error *err)

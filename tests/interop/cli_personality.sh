@@ -97,4 +97,6 @@ expect 1 'numbered 0 to 1' "$capstan" serve
 sed -i 's/^drive_models = .*/drive_models = nonsense/' "$conf"
 expect 1 'DRIVE=MODEL' "$capstan" serve
 sed -i 's/^drive_models = .*//; s/^model = .*/model = HPE-MSL-G3/; s/^drives = .*/drives = 101/' "$conf"
-expect 1 'HPE-MSL-G3 has at most 100' "$capstan" serve
+expect 0 '"element": 102' "$capstan" status --json # no room in front of import/export: behind them
+sed -i 's/^drives = .*/drives = 255/; s/^slots = .*/slots = 65280/' "$conf"
+expect 1 'it can have 65278 slots|it can have 65279 slots' "$capstan" serve

@@ -181,11 +181,10 @@ static void rig_models(struct scsi_models *models)
 static void rig_layout(const struct personality *changer)
 {
     struct library_layout layout = {.barcode_max = changer->barcode_length};
-    struct error err = ERROR_INIT;
 
     for (unsigned type = ELEMENT_TRANSPORT; type <= ELEMENT_DRIVE; type++)
         layout.first[type] = changer->elements[type].first;
-    CHECK_OK(library_set_layout(rig.library, &layout, &err), err);
+    library_set_layout(rig.library, &layout);
 }
 
 static void rig_open(void)

@@ -73,7 +73,7 @@ static void test_defaults(void)
 static void test_everything(void)
 {
     struct config *c = parse_good("; a comment\r\n[library]\r\nname = The Cellar \r\n"
-                                  "serial=ABCD\ndrives = 255\nslots = 64511\nimport_export=0\n"
+                                  "serial=ABCD\ndrives = 255\nslots = 65533\nimport_export=0\n"
                                   "test_disk = 64\ncompression = zstd\n"
                                   "[iscsi]\ntarget = naa.52004567ba64678d\n"
                                   "portals = 127.0.0.1:0, [::1]:3260\n    0.0.0.0:65535\n"
@@ -86,7 +86,7 @@ static void test_everything(void)
 
     CU_ASSERT_STRING_EQUAL(c->name, "The Cellar");
     CU_ASSERT_EQUAL(c->drives, 255);
-    CU_ASSERT_EQUAL(c->slots, 64511);
+    CU_ASSERT_EQUAL(c->slots, 65533);
     CU_ASSERT_EQUAL(c->test_disk, 64);
     CU_ASSERT_EQUAL(config_compression(c), CARTRIDGE_ZSTD);
     CU_ASSERT_EQUAL(c->portals.count, 3);
@@ -134,8 +134,8 @@ static void test_refused(void)
         {"[library]\ndrives = 2x\n", "drives = 2x"},
         {"[library]\ndrives =\n", "a number from"},
         {"[library]\ndrives = 0x2\n", "a number from"},
-        {"[library]\nslots = 99999999999999999999999\n", "slots|from 1 to 64511"},
-        {"[library]\nslots = 4294967297\n", "from 1 to 64511"},
+        {"[library]\nslots = 99999999999999999999999\n", "slots|from 1 to 65533"},
+        {"[library]\nslots = 4294967297\n", "from 1 to 65533"},
         {"[library]\nserial = abc\n", "serial|4 to 10"},
         {"[library]\nserial = CAP00000001\n", "serial|4 to 10 characters, not 11"},
         {"[library]\nserial = CAP-00001\n", "A-Z and 0-9"},

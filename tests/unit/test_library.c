@@ -316,8 +316,12 @@ static void test_layout(void)
     lib = reopen(&geometry);
     CHECK_OK(make(lib, "LAYO01L8", LIBRARY_ADDRESS_SLOT + 3), err);
     CHECK_OK(library_move(lib, LIBRARY_ADDRESS_SLOT + 3, LIBRARY_ADDRESS_DRIVE + 1, &err), err);
-    CHECK_FAILS(library_set_layout(lib, &crowded, &err), ERR_RANGE, err);
-    CHECK_OK(library_set_layout(lib, &stk, &err), err);
+    library_set_layout(lib, &crowded); /* one behind the other */
+    CU_ASSERT_EQUAL(library_first(lib, ELEMENT_IMPORT_EXPORT), 1);
+    CU_ASSERT_EQUAL(library_first(lib, ELEMENT_SLOT), 5);
+    CHECK_OK(library_find(lib, "LAYO01L8", &e, &err), err);
+    CU_ASSERT(e.address == 4 && e.source == 8);
+    library_set_layout(lib, &stk);
     CHECK_OK(library_element(lib, 501, &e, &err), err);
     CU_ASSERT_STRING_EQUAL(e.barcode, "LAYO01L8");
     CU_ASSERT(e.type == ELEMENT_DRIVE && e.source_valid && e.source == 1003);
@@ -331,7 +335,7 @@ static void test_layout(void)
     CHECK_OK(library_element(lib, LIBRARY_ADDRESS_DRIVE, &e, &err), err);
     CU_ASSERT_STRING_EQUAL(e.barcode, "LAYO01L8");
     CU_ASSERT(e.source_valid && e.source == LIBRARY_ADDRESS_SLOT + 5);
-    CHECK_OK(library_set_layout(lib, &msl, &err), err); /* drives in front of the rest */
+    library_set_layout(lib, &msl); /* drives in front of the rest */
     CHECK_OK(library_element(lib, 1, &e, &err), err);
     CU_ASSERT(e.type == ELEMENT_DRIVE && e.full && e.source == 1006);
     CU_ASSERT_EQUAL(library_first(lib, ELEMENT_IMPORT_EXPORT), 101);
@@ -586,10 +590,12 @@ static void test_hostile_db(void)
         {"DROP TABLE place; CREATE VIEW place AS SELECT 1", ERR_FORMAT},
         {"DELETE FROM library", ERR_CORRUPT},
         {"UPDATE library SET drives = -1", ERR_CORRUPT},
+        {"UPDATE library SET slots = 65533", ERR_CORRUPT}, /* with two drives: too many */
+        {"INSERT INTO place VALUES('FAR', 70000, NULL, 0)", ERR_STATE},
         {"UPDATE library SET serial = '0123456789abcdefghij'", ERR_CORRUPT},
         {"INSERT INTO place VALUES('../etc', 1024, NULL, 0)", ERR_CORRUPT},
         {"INSERT INTO place VALUES('FAR', 5000, NULL, 0)", ERR_STATE},
-        {"PRAGMA ignore_check_constraints = 1; INSERT INTO place VALUES('X', 70000, NULL, 0)",
+        {"PRAGMA ignore_check_constraints = 1; INSERT INTO place VALUES('X', 140000, NULL, 0)",
          ERR_CORRUPT},
     };
     struct library *lib;
@@ -626,21 +632,180 @@ static void test_damaged_file(void)
     clean();
 }
 
-/* A library.db of version 1 has neither layout, vault nor values, and is taken over as it is. */
+/* A library.db of version 1 has neither vault, values nor tags and knows elements by 16 bits; it is
+ * taken over as it is. */
 static void test_version_1(void)
 {
+    uint64_t generation;
     struct library *lib;
     struct library_element e;
 
     fresh();
     lib = reopen(&geometry);
-    CHECK_OK(make(lib, "OLD001L8", LIBRARY_ADDRESS_SLOT + 3), err);
+    CHECK_OK(make(lib, "OLD001L8", LIBRARY_ADDRESS_SLOT + 2), err);
+    CHECK_OK(library_move(lib, LIBRARY_ADDRESS_SLOT + 2, LIBRARY_ADDRESS_SLOT + 3, &err), err);
+    CHECK_OK(library_find(lib, "OLD001L8", &e, &err), err);
+    generation = e.generation;
     library_close(lib);
-    spoil("DROP TABLE vault; DROP TABLE value; PRAGMA user_version = 1");
+    spoil("ALTER TABLE element RENAME TO e; ALTER TABLE place RENAME TO p;"
+          "CREATE TABLE element("
+          " address INTEGER PRIMARY KEY CHECK(address BETWEEN 0 AND 65534),"
+          " generation INTEGER NOT NULL, changed_ns INTEGER NOT NULL) STRICT;"
+          "CREATE TABLE place("
+          " barcode TEXT PRIMARY KEY NOT NULL,"
+          " element INTEGER NOT NULL UNIQUE CHECK(element BETWEEN 0 AND 65534),"
+          " source INTEGER CHECK(source BETWEEN 0 AND 65534),"
+          " imported INTEGER NOT NULL CHECK(imported IN (0, 1))) STRICT, WITHOUT ROWID;"
+          "INSERT INTO element SELECT * FROM e; INSERT INTO place SELECT * FROM p;"
+          "DROP TABLE e; DROP TABLE p; DROP TABLE tag; DROP TABLE vault; DROP TABLE value;"
+          "PRAGMA user_version = 1");
     lib = reopen(&geometry);
     CHECK_OK(library_find(lib, "OLD001L8", &e, &err), err);
     CU_ASSERT_EQUAL(e.address, LIBRARY_ADDRESS_SLOT + 3);
+    CU_ASSERT(e.source_valid && e.source == LIBRARY_ADDRESS_SLOT + 2);
+    CU_ASSERT_EQUAL(e.generation, generation);
     CHECK_OK(library_value_set(lib, "x", "y", 1, &err), err);
+    CHECK_OK(library_set_alternate(lib, e.address, "tag", 1, &err), err);
+    library_close(lib);
+    clean();
+}
+
+/* ---- as large as it can be ------------------------------------------------------------------- */
+
+/* All 65,535 elements: more slots than 16 bits leave behind the first address of slots. */
+static void test_all_elements(void)
+{
+    const struct library_geometry all = {255, 65279, 0, ""}, more = {255, 65280, 0, ""},
+                                  doors = {1, 65293, 240, ""};
+    const struct library_layout layout = {{0, 0, 1024, 16, 256}, 32};
+
+    struct library *lib;
+    struct library_element e;
+
+    fresh();
+    CHECK_FAILS(library_open(root, &more, &lib, &err), ERR_RANGE, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "it can have 65279 slots"));
+    lib = reopen(&all);
+    library_set_layout(lib, &layout);
+    CU_ASSERT_EQUAL(library_first(lib, ELEMENT_DRIVE), 1);
+    CU_ASSERT_EQUAL(library_first(lib, ELEMENT_SLOT), 256);
+    CHECK_OK(make(lib, "LAST01L8", 0xfffe), err);
+    CHECK_OK(library_move(lib, 0xfffe, 255, &err), err);
+    library_close(lib);
+
+    lib = reopen(&all);
+    CHECK_OK(library_find(lib, "LAST01L8", &e, &err), err);
+    CU_ASSERT(e.type == ELEMENT_DRIVE && e.address == 255);
+    CU_ASSERT(e.source_valid && e.source == 0xfffe);
+    CHECK_OK(library_move(lib, 255, 0xfffe, &err), err);
+    CHECK_FAILS(library_element(lib, 0xffff, &e, &err), ERR_NOT_FOUND, err);
+    library_close(lib);
+
+    CHECK_FAILS(library_open(root, &geometry, &lib, &err), ERR_STATE, err);
+    lib = reopen(&doors);
+    CHECK_OK(library_find(lib, "LAST01L8", &e, &err), err);
+    CU_ASSERT(e.type == ELEMENT_SLOT && e.address == 242 + 65278);
+    CU_ASSERT_EQUAL(library_first(lib, ELEMENT_IMPORT_EXPORT), 1);
+    library_close(lib);
+    clean();
+}
+
+/* ---- what is known, and how ------------------------------------------------------------------ */
+
+static void test_evidence(void)
+{
+    const uint16_t slot = LIBRARY_ADDRESS_SLOT;
+    char path[256];
+    struct library *lib;
+    struct library_element e;
+    struct library_inventory seen;
+    int64_t before;
+
+    fresh();
+    lib = reopen(&geometry);
+    CHECK_OK(library_element(lib, slot + 7, &e, &err), err);
+    CU_ASSERT(e.evidence == EVIDENCE_INVENTORY && e.observed_ns > 0); /* looked at when opened */
+    CHECK_OK(make(lib, "EVI001L8", slot), err);
+    CHECK_OK(library_element(lib, slot, &e, &err), err);
+    CU_ASSERT_EQUAL(e.evidence, EVIDENCE_OPERATOR);
+    before = e.observed_ns;
+    CHECK_OK(library_move(lib, slot, slot + 1, &err), err);
+    CHECK_OK(library_element(lib, slot, &e, &err), err);
+    CU_ASSERT(e.evidence == EVIDENCE_MOVE && e.observed_ns > before);
+    CHECK_OK(library_inventory(lib, slot + 1, 1, &seen, &err), err);
+    CU_ASSERT(seen.seen == 1 && seen.missing == 0 && seen.unknown == 0);
+    CHECK_OK(library_element(lib, slot, &e, &err), err);
+    CU_ASSERT_EQUAL(e.evidence, EVIDENCE_MOVE); /* not in the range */
+    CHECK_OK(library_element(lib, slot + 1, &e, &err), err);
+    CU_ASSERT(e.evidence == EVIDENCE_INVENTORY && e.full && !e.missing);
+
+    /* storage that can't be asked: neither there nor missing */
+    CHECK_OK(library_cartridge_path(root, "EVI001L8", path, sizeof(path), &err), err);
+    CU_ASSERT_EQUAL(rename(path, "/tmp/capstan-evidence"), 0);
+    CU_ASSERT_EQUAL(symlink(path, path), 0);
+    CHECK_OK(library_inventory(lib, 0, 0x10000, &seen, &err), err);
+    CU_ASSERT(seen.seen == 0 && seen.missing == 0 && seen.unknown == 1);
+    CHECK_OK(library_element(lib, slot + 1, &e, &err), err);
+    CU_ASSERT(e.evidence == EVIDENCE_RECORDED && e.observed_ns == e.changed_ns && !e.missing);
+    unlink(path);
+    CHECK_OK(library_inventory(lib, 0, 0x10000, &seen, &err), err);
+    CHECK_OK(library_element(lib, slot + 1, &e, &err), err);
+    CU_ASSERT(seen.missing == 1 && e.missing && e.evidence == EVIDENCE_INVENTORY);
+    CU_ASSERT_EQUAL(rename("/tmp/capstan-evidence", path), 0);
+    library_close(lib);
+    lib = reopen(&geometry);
+    CHECK_OK(library_element(lib, slot + 1, &e, &err), err);
+    CU_ASSERT(e.evidence == EVIDENCE_INVENTORY && !e.missing);
+    library_close(lib);
+    clean();
+}
+
+/* ---- alternate volume tags ------------------------------------------------------------------- */
+
+static void check_alternate(struct library *lib, const char *tag, uint16_t sequence)
+{
+    struct library_element e;
+
+    CHECK_OK(library_find(lib, "TAG001L8", &e, &err), err);
+    CU_ASSERT_STRING_EQUAL(e.alternate, tag);
+    CU_ASSERT_EQUAL(e.alternate_sequence, sequence);
+}
+
+/* It goes with the cartridge: by moves, to the vault and back, and with the cartridge for good. */
+static void test_alternate(void)
+{
+    const uint16_t slot = LIBRARY_ADDRESS_SLOT;
+    static const char *const bad[] = {"", "ends with a space ", "a\nb", "\303\274",
+                                      "123456789012345678901234567890123"};
+    struct library *lib;
+
+    fresh();
+    lib = reopen(&geometry);
+    CHECK_OK(make(lib, "TAG001L8", slot), err);
+    CU_ASSERT_FALSE(library_has_alternates(lib));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CHECK_FAILS(library_set_alternate(lib, slot, bad[i], 0, &err), ERR_RANGE, err);
+    CHECK_FAILS(library_set_alternate(lib, slot + 1, "A", 0, &err), ERR_STATE, err);
+    CHECK_FAILS(library_set_alternate(lib, slot + 99, "A", 0, &err), ERR_NOT_FOUND, err);
+    CHECK_OK(library_set_alternate(lib, slot, "Year end 2026", 7, &err), err);
+    CU_ASSERT_TRUE(library_has_alternates(lib));
+    CHECK_OK(library_move(lib, slot, slot + 2, &err), err);
+    check_alternate(lib, "Year end 2026", 7);
+    library_close(lib);
+    lib = reopen(&geometry);
+    check_alternate(lib, "Year end 2026", 7);
+    CHECK_OK(library_vault(lib, slot + 2, "safe", &err), err);
+    CU_ASSERT_FALSE(library_has_alternates(lib));
+    library_close(lib);
+    lib = reopen(&geometry);
+    CHECK_OK(library_unvault(lib, "TAG001L8", slot + 3, &err), err);
+    check_alternate(lib, "Year end 2026", 7);
+    CHECK_OK(library_set_alternate(lib, slot + 3, NULL, 0, &err), err);
+    check_alternate(lib, "", 0);
+    CHECK_OK(library_set_alternate(lib, slot + 3, "B", 0, &err), err);
+    CHECK_OK(library_cartridge_delete(lib, "TAG001L8", &err), err);
+    CHECK_OK(make(lib, "TAG001L8", slot), err); /* another one with the same label */
+    check_alternate(lib, "", 0);
     library_close(lib);
     clean();
 }
@@ -661,6 +826,9 @@ static const struct check_test tests[] = {
     {"values", test_values},
     {"values_kill", test_values_kill},
     {"version_1", test_version_1},
+    {"all_elements", test_all_elements},
+    {"evidence", test_evidence},
+    {"alternate", test_alternate},
     {"hostile_db", test_hostile_db},
     {"damaged_file", test_damaged_file},
 };

@@ -368,6 +368,8 @@ static void check_elements(const struct changer *c)
         const uint16_t first[] = {0, c->transport, c->slots, c->import_export, c->drives};
         unsigned type = at[0], length = get_be16(at + 2), bytes = get_be24(at + 5);
 
+        unsigned name = at[1] & 0x40 ? 84 : 48; /* behind one volume tag, or two */
+
         CU_ASSERT_FATAL(type >= 1 && type <= 4 && length >= 16 && at + 8 + bytes <= end);
         for (at += 8; bytes >= length; at += length, bytes -= length) {
             unsigned address = get_be16(at);
@@ -376,9 +378,9 @@ static void check_elements(const struct changer *c)
             CU_ASSERT(count++ == 0 || address > last);
             last = address;
             if (type == 4) {
-                CU_ASSERT_EQUAL(at[48], 2);
-                CU_ASSERT_EQUAL(at[51], length - 52);
-                CU_ASSERT_EQUAL(memcmp(at + 52, "IBM     ULT3580-TD8     CPRIG00001", 34), 0);
+                CU_ASSERT_EQUAL(at[name], 2);
+                CU_ASSERT_EQUAL(at[name + 3], length - name - 4);
+                CU_ASSERT_EQUAL(memcmp(at + name + 4, "IBM     ULT3580-TD8     CPRIG00001", 34), 0);
             }
         }
         CU_ASSERT_EQUAL(bytes, 0);

@@ -50,27 +50,12 @@ static int find_drives(const struct config *config, struct models *m, struct err
     return rc;
 }
 
-static int check_count(const struct personality *p, unsigned type, const char *what, unsigned count,
-                       struct error *err)
-{
-    if (count <= p->elements[type].max)
-        return 0;
-    return error_set(err, ERR_RANGE, "[library] %s = %u: a library of the model %s has at most %u",
-                     what, count, p->name, p->elements[type].max);
-}
-
 static int find_changer(const struct config *config, struct models *m, struct error *err)
 {
     int rc =
         personality_find(m->set, PERSONALITY_CHANGER, config->library_model, &m->scsi.changer, err);
-    const struct personality *p = m->scsi.changer;
 
-    if (rc)
-        return error_prefix(err, "[library] model");
-    if ((rc = check_count(p, ELEMENT_DRIVE, "drives", config->drives, err)) != 0 ||
-        (rc = check_count(p, ELEMENT_SLOT, "slots", config->slots, err)) != 0)
-        return rc;
-    return check_count(p, ELEMENT_IMPORT_EXPORT, "import_export", config->import_export, err);
+    return rc ? error_prefix(err, "[library] model") : 0;
 }
 
 int models_load(const struct config *config, struct models *out, struct error *err)
@@ -111,13 +96,8 @@ int models_open_library(const struct models *models, const struct config *config
         layout.first[t] = p->elements[t].first;
     config_geometry(config, &geometry);
     rc = library_open(config->root, &geometry, out, err);
-    if (rc)
-        return rc;
-    rc = library_set_layout(*out, &layout, err);
-    if (rc) {
-        library_close(*out);
-        *out = NULL;
-    }
+    if (rc == 0)
+        library_set_layout(*out, &layout);
     return rc;
 }
 

@@ -156,12 +156,13 @@ int operation_slot_change(struct control *control, const json_t *args, json_t **
 int operation_inventory(struct control *control, const json_t *args, json_t **result,
                         struct error *err)
 {
-    unsigned seen = 0, missing = 0;
-    int rc = library_inventory(control->library, 0, UINT16_MAX + 1u, &seen, &missing, err);
+    struct library_inventory seen;
+    int rc = library_inventory(control->library, 0, UINT16_MAX + 1u, &seen, err);
 
     (void)args;
     if (rc)
         return rc;
-    *result = json_pack("{sisi}", "cartridges", (int)seen, "missing", (int)missing);
+    *result = json_pack("{sisisi}", "cartridges", (int)seen.seen, "missing", (int)seen.missing,
+                        "unknown", (int)seen.unknown);
     return *result ? 0 : operation_no_memory(err);
 }

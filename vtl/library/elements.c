@@ -112,12 +112,12 @@ struct library_element *library_lookup_barcode(struct library *lib, const char *
 }
 
 /* Is a cartridge out of this slot in a drive?  Its host will carry it back there. */
-static bool is_awaiting(const struct library *lib, const struct library_element *slot)
+static bool is_awaiting(struct library *lib, const struct library_element *slot)
 {
-    for (unsigned i = 0; i < lib->element_count; i++) {
-        const struct library_element *e = &lib->elements[i];
+    for (unsigned i = 0; i < library_geometry(lib)->drives; i++) {
+        const struct library_element *e = library_lookup(lib, library_drive_address(lib, i));
 
-        if (e->type == ELEMENT_DRIVE && e->full && e->source_valid && e->source == slot->address)
+        if (e->full && e->source_valid && e->source == slot->address)
             return true;
     }
     return false;
@@ -171,9 +171,11 @@ static int layout_allocate(struct layout *l, const struct library_geometry *g, s
     return error_set(err, ERR_NO_MEMORY, "There is no memory for %u elements", l->count);
 }
 
-/* Every element, as it is now or empty. */
+/* Every element, as it is now or empty: an operator has put it in, or it is not known yet. */
 static void layout_fill(struct library *lib, struct layout *l, const struct library_geometry *g)
 {
+    enum library_evidence evidence = lib->elements ? EVIDENCE_OPERATOR : EVIDENCE_RECORDED;
+    int64_t now = lib->elements ? library_now() : 0;
     unsigned at = 0;
 
     for (unsigned k = 0; k < LIBRARY_KINDS; k++) {
@@ -183,7 +185,10 @@ static void layout_fill(struct library *lib, struct layout *l, const struct libr
             const struct library_element *old = lib->elements ? library_lookup(lib, address) : NULL;
 
             *e = old ? *old
-                     : (struct library_element){.address = address, .type = lib->kinds[k].type};
+                     : (struct library_element){.address = address,
+                                                .type = lib->kinds[k].type,
+                                                .evidence = evidence,
+                                                .observed_ns = now};
         }
     }
 }

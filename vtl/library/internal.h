@@ -61,11 +61,12 @@ void library_unindex(struct library *lib, struct library_element *e);
 void library_index(struct library *lib, struct library_element *e);
 void library_index_all(struct library *lib);
 
-/* The layout of library.db: layout.c. */
-void library_stored_layout(struct library *lib);
+/* layout.c: addresses until library_set_layout() gives others. */
+void library_first_layout(struct library *lib, const struct library_geometry *g);
 
-/* An element as library.db knows it.  With the lock held. */
-struct library_element library_stored(const struct library *lib, const struct library_element *e);
+/* An element as library.db knows it, and back (NULL: there is none).  With the lock held. */
+struct places_row library_stored(const struct library *lib, const struct library_element *e);
+struct library_element *library_lookup_stored(struct library *lib, uint32_t number);
 
 /* Whether there are addresses for so many elements; ERR_RANGE. */
 int library_check_room(const struct library *lib, const struct library_geometry *g,
@@ -88,6 +89,9 @@ int library_return(struct library *lib, struct library_element *e, const char *b
                    struct error *err);
 int library_leave(struct library *lib, struct library_element *e, const struct library_vaulted *v,
                   struct error *err);
+
+/* The same of one that is in the vault and shall be no more. */
+int library_forget_vaulted(struct library *lib, const char *barcode, struct error *err);
 
 int64_t library_now(void); /* ns since 1970 */
 

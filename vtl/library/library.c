@@ -95,8 +95,8 @@ int64_t library_now(void)
 static void element_empty(struct library_element *e)
 {
     e->full = e->imported = e->source_valid = e->missing = false;
-    e->source = 0;
-    e->barcode[0] = '\0';
+    e->source = e->alternate_sequence = 0;
+    e->barcode[0] = e->alternate[0] = '\0';
 }
 
 /* What `to` is when the cartridge of `from` has come into it.  SOURCE is the last storage element
@@ -111,6 +111,8 @@ static void element_carry(struct library_element *to, const struct library_eleme
     to->source_valid = storage || from->source_valid;
     to->source = storage ? from->address : from->source;
     memcpy(to->barcode, from->barcode, sizeof(to->barcode));
+    memcpy(to->alternate, from->alternate, sizeof(to->alternate));
+    to->alternate_sequence = from->alternate_sequence;
 }
 
 /* What has become durable, in memory. */
@@ -127,43 +129,69 @@ static void library_remember(struct library *lib, const struct library_element *
     }
 }
 
-/* Store the new state of count elements and, when it is durable, put it in memory; in the same
- * transaction, a cartridge may go to the vault or come from there. */
-static int library_apply(struct library *lib, struct library_element *changed, unsigned count,
-                         const struct library_vaulted *to_vault, const char *from_vault,
-                         struct error *err)
+/* What becomes different in one transaction. */
+struct change {
+    struct library_element *elements; /* in their new state */
+    unsigned count;
+    enum library_evidence evidence;
+    const struct library_vaulted *to_vault; /* NULL: none */
+    const char *from_vault, *destroyed;     /* barcodes; NULL: none */
+};
+
+static int change_beside(struct library *lib, const struct change *c, struct error *err)
+{
+    int rc = 0;
+
+    if (c->from_vault)
+        rc = places_vault_take(lib->places, c->from_vault, err);
+    if (rc == 0 && c->to_vault)
+        rc = places_vault_put(lib->places, c->to_vault, err);
+    if (rc == 0 && c->destroyed)
+        rc = places_set_tag(lib->places, c->destroyed, "", 0, err);
+    return rc;
+}
+
+static int change_elements(struct library *lib, const struct change *c, struct error *err)
 {
     int64_t now = library_now();
-    int rc = places_begin(lib->places, err);
+    int rc = 0;
 
-    if (rc == 0 && from_vault)
-        rc = places_vault_take(lib->places, from_vault, err);
-    if (rc == 0 && to_vault)
-        rc = places_vault_put(lib->places, to_vault, err);
+    for (unsigned i = 0; rc == 0 && i < c->count; i++) {
+        struct library_element *e = &c->elements[i], *old = library_lookup(lib, e->address);
 
-    for (unsigned i = 0; rc == 0 && i < count; i++) {
-        struct library_element *old = library_lookup(lib, changed[i].address);
-
-        changed[i].generation = old->generation + 1;
-        changed[i].changed_ns = now;
+        e->generation = old->generation + 1;
+        e->changed_ns = e->observed_ns = now;
+        e->evidence = c->evidence;
         if (old->full)
             rc = places_take(lib->places, old->barcode, err);
     }
-    for (unsigned i = 0; rc == 0 && i < count; i++) {
-        struct library_element stored = library_stored(lib, &changed[i]);
+    for (unsigned i = 0; rc == 0 && i < c->count; i++) {
+        struct places_row row = library_stored(lib, &c->elements[i]);
 
-        if (stored.full)
-            rc = places_put(lib->places, &stored, err);
+        if (row.full)
+            rc = places_put(lib->places, &row, err);
         if (rc == 0)
-            rc = places_touch(lib->places, &stored, err);
+            rc = places_touch(lib->places, &row, err);
     }
+    return rc;
+}
+
+/* Store it and, when it is durable, put it in memory. */
+static int library_apply(struct library *lib, const struct change *c, struct error *err)
+{
+    int rc = places_begin(lib->places, err);
+
+    if (rc == 0)
+        rc = change_beside(lib, c, err);
+    if (rc == 0)
+        rc = change_elements(lib, c, err);
     if (rc != 0) {
         places_rollback(lib->places);
         return rc;
     }
     rc = places_commit(lib->places, err);
     if (rc == 0)
-        library_remember(lib, changed, count);
+        library_remember(lib, c->elements, c->count);
     return rc;
 }
 
@@ -200,7 +228,7 @@ int library_move(struct library *lib, uint16_t from, uint16_t to, struct error *
     changed[0] = source;
     element_empty(&changed[0]);
     element_carry(&changed[1], &source);
-    return library_apply(lib, changed, 2, NULL, NULL, err);
+    return library_apply(lib, &(struct change){changed, 2, EVIDENCE_MOVE, NULL, NULL, NULL}, err);
 }
 
 int library_exchange(struct library *lib, uint16_t source, uint16_t first, uint16_t second,
@@ -220,19 +248,28 @@ int library_exchange(struct library *lib, uint16_t source, uint16_t first, uint1
     element_empty(&changed[0]);
     changed[2] = end;
     element_carry(second == source ? &changed[0] : &changed[2], &middle);
-    return library_apply(lib, changed, second == source ? 2 : 3, NULL, NULL, err);
+    return library_apply(
+        lib, &(struct change){changed, second == source ? 2 : 3, EVIDENCE_MOVE, NULL, NULL, NULL},
+        err);
 }
+
+/* ---- by an operator's hand ------------------------------------------------------------------- */
 
 static int library_enter(struct library *lib, struct library_element *e, const char *barcode,
                          const char *from_vault, struct error *err)
 {
     struct library_element changed = *e;
+    int rc;
 
     element_empty(&changed);
     changed.full = true;
     changed.imported = e->type == ELEMENT_IMPORT_EXPORT;
     snprintf(changed.barcode, sizeof(changed.barcode), "%s", barcode);
-    return library_apply(lib, &changed, 1, NULL, from_vault, err);
+    rc = places_get_tag(lib->places, barcode, changed.alternate, &changed.alternate_sequence, err);
+    if (rc != 0)
+        return rc;
+    return library_apply(
+        lib, &(struct change){&changed, 1, EVIDENCE_OPERATOR, NULL, from_vault, NULL}, err);
 }
 
 int library_place_new(struct library *lib, struct library_element *e, const char *barcode,
@@ -253,5 +290,54 @@ int library_leave(struct library *lib, struct library_element *e, const struct l
     struct library_element changed = *e;
 
     element_empty(&changed);
-    return library_apply(lib, &changed, 1, v, NULL, err);
+    return library_apply(
+        lib, &(struct change){&changed, 1, EVIDENCE_OPERATOR, v, NULL, v ? NULL : e->barcode}, err);
+}
+
+/* ---- alternate volume tags ------------------------------------------------------------------- */
+
+static int check_tag(const char *tag, struct error *err)
+{
+    size_t len = strlen(tag);
+
+    for (size_t i = 0; i < len; i++) {
+        if (tag[i] < 0x20 || tag[i] > 0x7e)
+            len = 0;
+    }
+    if (len == 0 || len > LIBRARY_TAG_MAX || tag[len - 1] == ' ')
+        return error_set(err, ERR_RANGE,
+                         "A volume tag is 1 to %d printable ASCII characters, the last no space",
+                         LIBRARY_TAG_MAX);
+    return 0;
+}
+
+int library_set_alternate(struct library *lib, uint16_t address, const char *tag, uint16_t sequence,
+                          struct error *err)
+{
+    CLEANUP_UNLOCK(&lib->lock);
+    struct library_element *e = library_lookup(lib, address);
+    int rc = tag ? check_tag(tag, err) : 0;
+
+    if (rc != 0)
+        return rc;
+    if (!e)
+        return error_set(err, ERR_NOT_FOUND, "The library has no element %u", address);
+    if (!e->full)
+        return error_set(err, ERR_STATE, "Element %u is empty", address);
+    rc = places_set_tag(lib->places, e->barcode, tag ? tag : "", sequence, err);
+    if (rc != 0)
+        return rc;
+    snprintf(e->alternate, sizeof(e->alternate), "%s", tag ? tag : "");
+    e->alternate_sequence = tag ? sequence : 0;
+    return 0;
+}
+
+bool library_has_alternates(struct library *lib)
+{
+    CLEANUP_UNLOCK(&lib->lock);
+    bool found = false;
+
+    for (unsigned i = 0; i < lib->element_count && !found; i++)
+        found = lib->elements[i].alternate[0] != '\0';
+    return found;
 }

@@ -37,14 +37,27 @@ enum element_type {
 #define LIBRARY_ADDRESS_DRIVE         0x0100
 #define LIBRARY_ADDRESS_SLOT          0x0400
 
+/* Elements have addresses of 16 bits (SMC-3), each its own, and FFFFh is none: a library has 65,535
+ * elements of all kinds.  One is the robot's hand and at least one a drive. */
+#define LIBRARY_ELEMENTS_MAX      65535
 #define LIBRARY_DRIVES_MAX        255
-#define LIBRARY_SLOTS_MAX         64511 /* up to address FFFEh */
+#define LIBRARY_SLOTS_MAX         (LIBRARY_ELEMENTS_MAX - 2)
 #define LIBRARY_IMPORT_EXPORT_MAX 240
 
 struct library_geometry {
     unsigned drives, slots, import_export;
     char serial[16]; /* of the changer, 10 characters; drives are serial with a suffix */
 };
+
+/* How it is known what is in an element. */
+enum library_evidence {
+    EVIDENCE_RECORDED,  /* library.db says so; whether it is true could not be seen */
+    EVIDENCE_INVENTORY, /* somebody looked */
+    EVIDENCE_MOVE,      /* the robot put it there, or took it away */
+    EVIDENCE_OPERATOR,  /* an operator did */
+};
+
+#define LIBRARY_TAG_MAX 32 /* characters of a volume identification (SMC-3 6.16) */
 
 struct library_element {
     uint16_t address;
@@ -53,9 +66,13 @@ struct library_element {
     char barcode[CARTRIDGE_BARCODE_MAX + 1]; /* "" if empty */
     bool source_valid;                       /* SVALID: source is where it came from */
     uint16_t source;
-    bool imported;       /* IMPEXP: an operator put it there, not the robot */
-    bool removed;        /* of a drive: it was taken out, its place is left */
-    bool missing;        /* its directory was not there when it was looked for */
+    bool imported; /* IMPEXP: an operator put it there, not the robot */
+    bool removed;  /* of a drive: it was taken out, its place is left */
+    bool missing;  /* its directory was not there when it was looked for */
+    enum library_evidence evidence;
+    int64_t observed_ns; /* when that was, ns since 1970; recorded: when it was recorded, or 0 */
+    char alternate[LIBRARY_TAG_MAX + 1]; /* alternate volume tag of the cartridge; "": none */
+    uint16_t alternate_sequence;
     uint64_t generation; /* rises with every change of this element */
     int64_t changed_ns;  /* when, ns since 1970 */
 };
@@ -82,9 +99,10 @@ struct library_layout {
 };
 
 /* Give the elements other addresses; what is stored does not change with it.  After library_open(),
- * before anybody has seen an address.  ERR_RANGE: elements would lie on each other.  A cartridge
- * with a longer barcode stays; a new one is refused. */
-int library_set_layout(struct library *lib, const struct library_layout *layout, struct error *err);
+ * before anybody has seen an address.  If these have no room for all, the elements are laid one
+ * behind the other: the hand, import/export elements, drives, slots.  A cartridge with a longer
+ * barcode stays; a new one is refused. */
+void library_set_layout(struct library *lib, const struct library_layout *layout);
 
 /* The first address of a kind of element. */
 uint16_t library_first(const struct library *lib, enum element_type type);
@@ -102,10 +120,23 @@ int library_elements(struct library *lib, unsigned type, uint16_t first, unsigne
                      int (*fn)(void *ctx, const struct library_element *e), void *ctx,
                      struct error *err);
 
-/* Look whether the cartridges of the elements first .. first+count-1 have their directories, and
- * note it (missing).  *seen, *missing: how many have, how many have not. */
-int library_inventory(struct library *lib, uint16_t first, unsigned count, unsigned *seen,
-                      unsigned *missing, struct error *err);
+struct library_inventory {
+    unsigned seen, missing; /* cartridges that have their directories, and that have not */
+    unsigned unknown;       /* and for which it can't be told: the storage below does not say */
+};
+
+/* Look what is in the elements first .. first+count-1, and note it: missing, evidence. */
+int library_inventory(struct library *lib, uint16_t first, unsigned count,
+                      struct library_inventory *out, struct error *err);
+
+/* Give the cartridge in the element an alternate volume tag, which stays with it wherever it goes;
+ * NULL: it has none any more.  A tag is 1 to LIBRARY_TAG_MAX printable ASCII characters, and does
+ * not end with a space.  Durable on return.  ERR_NOT_FOUND: no such element; ERR_STATE: it is
+ * empty; ERR_RANGE: no tag. */
+int library_set_alternate(struct library *lib, uint16_t address, const char *tag, uint16_t sequence,
+                          struct error *err);
+/* Whether any cartridge in the library has one. */
+bool library_has_alternates(struct library *lib);
 
 /* Where a barcode is; ERR_NOT_FOUND. */
 int library_find(struct library *lib, const char *barcode, struct library_element *out,

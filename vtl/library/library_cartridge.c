@@ -338,7 +338,7 @@ static void look_at(struct library *lib, const char *cartridges, const char *nam
 int library_adopt_strays(struct library *lib, struct error *err)
 {
     char cartridges[PATH_MAX];
-    unsigned seen, missing;
+    struct library_inventory ignored;
     struct dirent *entry;
     DIR *dir;
     int rc = library_path(lib->root, "cartridges", cartridges, sizeof(cartridges), err);
@@ -353,7 +353,7 @@ int library_adopt_strays(struct library *lib, struct error *err)
             look_at(lib, cartridges, entry->d_name);
     }
     closedir(dir);
-    return library_inventory(lib, 0, UINT16_MAX + 1u, &seen, &missing, err);
+    return library_inventory(lib, 0, UINT16_MAX + 1u, &ignored, err);
 }
 
 /* ---- destroying ------------------------------------------------------------------------------ */
@@ -371,7 +371,7 @@ static int forget_place(struct library *lib, const char *barcode, struct error *
         return library_leave(lib, e, NULL, err);
     if (places_vaulted(lib->places, barcode, &v, err) != 0)
         return error_set(err, ERR_NOT_FOUND, "There is no cartridge %.40s in the library", barcode);
-    return places_vault_take(lib->places, barcode, err);
+    return library_forget_vaulted(lib, barcode, err);
 }
 
 int library_cartridge_delete(struct library *lib, const char *barcode, struct error *err)
@@ -397,47 +397,71 @@ int library_cartridge_delete(struct library *lib, const char *barcode, struct er
 struct inventory {
     struct library *lib;
     unsigned last; /* the highest address that is looked at */
-    unsigned seen, missing;
+    struct library_inventory *out;
 };
 
-static void note_missing(struct library *lib, const struct library_element *seen, bool missing)
+enum sight { SEEN, MISSING, UNKNOWN };
+
+static void note(struct library *lib, const struct library_element *seen, enum sight sight)
 {
     CLEANUP_UNLOCK(&lib->lock);
     struct library_element *e = library_lookup(lib, seen->address);
 
     if (!e || strcmp(e->barcode, seen->barcode) != 0) /* it has moved meanwhile */
         return;
-    if (missing && !e->missing)
+    if (sight == MISSING && !e->missing)
         log_error("Cartridge %s has its place in element %u, but its directory is missing",
                   e->barcode, e->address);
-    e->missing = missing;
+    if (sight == UNKNOWN) {
+        e->evidence = EVIDENCE_RECORDED;
+        e->observed_ns = e->changed_ns;
+        return;
+    }
+    e->missing = sight == MISSING;
+    e->evidence = EVIDENCE_INVENTORY;
+    e->observed_ns = library_now();
 }
 
-static int look_for(void *ctx, const struct library_element *e)
+/* Only "there is none" says that it is missing; storage that fails says nothing. */
+static int look_for(struct inventory *inventory, const struct library_element *e, enum sight *sight)
 {
-    struct inventory *inventory = ctx;
     char path[PATH_MAX];
-    bool missing;
-    int rc;
+    int rc = library_cartridge_path(inventory->lib->root, e->barcode, path, sizeof(path), NULL);
 
-    if (!e->full || e->address > inventory->last)
-        return 0;
-    rc = library_cartridge_path(inventory->lib->root, e->barcode, path, sizeof(path), NULL);
     if (rc != 0)
         return rc;
-    missing = access(path, F_OK) != 0;
-    *(missing ? &inventory->missing : &inventory->seen) += 1;
-    note_missing(inventory->lib, e, missing);
+    *sight = access(path, F_OK) == 0 ? SEEN : errno == ENOENT ? MISSING : UNKNOWN;
+    if (*sight == UNKNOWN)
+        log_warning("Whether cartridge %s is in element %u can't be told: %s: %s", e->barcode,
+                    e->address, path, strerror(errno));
+    inventory->out->seen += *sight == SEEN;
+    inventory->out->missing += *sight == MISSING;
+    inventory->out->unknown += *sight == UNKNOWN;
     return 0;
 }
 
-int library_inventory(struct library *lib, uint16_t first, unsigned count, unsigned *seen,
-                      unsigned *missing, struct error *err)
+static int look_into(void *ctx, const struct library_element *e)
 {
-    struct inventory inventory = {lib, first + count - 1, 0, 0};
-    int rc = library_elements(lib, 0, first, count, look_for, &inventory, err);
+    struct inventory *inventory = ctx;
+    enum sight sight = SEEN;
+    int rc = 0;
 
-    *seen = inventory.seen;
-    *missing = inventory.missing;
+    if (e->address > inventory->last)
+        return 1;
+    if (e->full)
+        rc = look_for(inventory, e, &sight);
+    if (rc == 0)
+        note(inventory->lib, e, sight);
     return rc;
+}
+
+int library_inventory(struct library *lib, uint16_t first, unsigned count,
+                      struct library_inventory *out, struct error *err)
+{
+    struct inventory inventory = {lib, first + count - 1, out};
+    int rc;
+
+    *out = (struct library_inventory){0, 0, 0};
+    rc = library_elements(lib, 0, first, count, look_into, &inventory, err);
+    return rc > 0 ? 0 : rc;
 }

@@ -33,6 +33,12 @@ int library_check_geometry(const struct library_geometry *g, struct error *err)
         return error_set(err, ERR_RANGE,
                          "A library has at most %d drives, %d slots and %d import/export elements",
                          LIBRARY_DRIVES_MAX, LIBRARY_SLOTS_MAX, LIBRARY_IMPORT_EXPORT_MAX);
+    if (1 + g->drives + g->slots + g->import_export > LIBRARY_ELEMENTS_MAX)
+        return error_set(err, ERR_RANGE,
+                         "A library has at most %d elements, as SMC-3 addresses have 16 bits: with "
+                         "%u drives and %u import/export elements it can have %u slots",
+                         LIBRARY_ELEMENTS_MAX, g->drives, g->import_export,
+                         LIBRARY_ELEMENTS_MAX - 1 - g->drives - g->import_export);
     if (strnlen(g->serial, sizeof(g->serial)) > 10 ||
         strspn(g->serial, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") !=
             strnlen(g->serial, sizeof(g->serial)))
@@ -159,19 +165,22 @@ static int library_merge_geometry(struct library *lib, const struct library_geom
     if (g.serial[0] == '\0')
         memcpy(g.serial, stored.serial, sizeof(stored.serial));
     rc = library_check_geometry(&g, err);
-    return rc == 0 ? library_lay_out(lib, &g, err) : rc;
+    if (rc != 0)
+        return rc;
+    library_first_layout(lib, &g);
+    return library_lay_out(lib, &g, err);
 }
 
 /* A row of library.db into memory; for places_load(). */
-static int library_load_row(void *ctx, const struct library_element *row, struct error *err)
+static int library_load_row(void *ctx, const struct places_row *row, struct error *err)
 {
     struct library *lib = ctx;
-    struct library_element *e = library_lookup(lib, row->address);
+    struct library_element *e = library_lookup_stored(lib, row->element), *source;
 
     if (!row->full) {
         if (e) {
             e->generation = row->generation;
-            e->changed_ns = row->changed_ns;
+            e->changed_ns = e->observed_ns = row->changed_ns;
         }
         return 0;
     }
@@ -182,12 +191,15 @@ static int library_load_row(void *ctx, const struct library_element *row, struct
         return error_set(err, ERR_STATE,
                          "Cartridge %s is in element %u, which the configured geometry does not "
                          "have; make the library as large as it was, and move the cartridge first",
-                         row->barcode, row->address);
+                         row->barcode, row->element);
+    source = row->source_valid ? library_lookup_stored(lib, row->source) : NULL;
     e->full = true;
     e->imported = row->imported;
-    e->source_valid = row->source_valid && library_lookup(lib, row->source);
-    e->source = e->source_valid ? row->source : 0;
+    e->source_valid = source != NULL;
+    e->source = source ? source->address : 0;
     memcpy(e->barcode, row->barcode, sizeof(e->barcode));
+    memcpy(e->alternate, row->alternate, sizeof(e->alternate));
+    e->alternate_sequence = row->alternate_sequence;
     return 0;
 }
 
@@ -231,7 +243,6 @@ int library_open(const char *root, const struct library_geometry *geometry, stru
         return error_set(err, ERR_NO_MEMORY, "There is no memory to open the library");
     }
     lib->lock_fd = -1;
-    library_stored_layout(lib);
     pthread_mutex_init(&lib->lock, NULL);
     pthread_mutex_init(&lib->create_lock, NULL);
     rc = library_take_lock(lib, err);

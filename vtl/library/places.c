@@ -7,24 +7,27 @@
 
 #include "common/db.h"
 
-#define SCHEMA_1                                                                                   \
+#define TABLE_LIBRARY                                                                              \
     "CREATE TABLE library("                                                                        \
     " id INTEGER PRIMARY KEY CHECK(id = 0),"                                                       \
     " drives INTEGER NOT NULL,"                                                                    \
     " slots INTEGER NOT NULL,"                                                                     \
     " import_export INTEGER NOT NULL,"                                                             \
-    " serial TEXT NOT NULL) STRICT;"                                                               \
+    " serial TEXT NOT NULL) STRICT;"
+
+/* Elements were known by 16 bits in versions 1 and 2. */
+#define TABLES_ELEMENT(last)                                                                       \
     "CREATE TABLE element("                                                                        \
-    " address INTEGER PRIMARY KEY CHECK(address BETWEEN 0 AND 65534),"                             \
+    " address INTEGER PRIMARY KEY CHECK(address BETWEEN 0 AND " last "),"                          \
     " generation INTEGER NOT NULL,"                                                                \
     " changed_ns INTEGER NOT NULL) STRICT;"                                                        \
     "CREATE TABLE place("                                                                          \
     " barcode TEXT PRIMARY KEY NOT NULL,"                                                          \
-    " element INTEGER NOT NULL UNIQUE CHECK(element BETWEEN 0 AND 65534),"                         \
-    " source INTEGER CHECK(source BETWEEN 0 AND 65534),"                                           \
+    " element INTEGER NOT NULL UNIQUE CHECK(element BETWEEN 0 AND " last "),"                      \
+    " source INTEGER CHECK(source BETWEEN 0 AND " last "),"                                        \
     " imported INTEGER NOT NULL CHECK(imported IN (0, 1))) STRICT, WITHOUT ROWID;"
 
-#define SCHEMA_2                                                                                   \
+#define TABLES_2                                                                                   \
     "CREATE TABLE vault("                                                                          \
     " barcode TEXT PRIMARY KEY NOT NULL,"                                                          \
     " place TEXT NOT NULL,"                                                                        \
@@ -33,22 +36,47 @@
     " name TEXT PRIMARY KEY NOT NULL,"                                                             \
     " bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;"
 
+#define TABLES_3                                                                                   \
+    "CREATE TABLE tag("                                                                            \
+    " barcode TEXT PRIMARY KEY NOT NULL,"                                                          \
+    " alternate TEXT NOT NULL,"                                                                    \
+    " sequence INTEGER NOT NULL CHECK(sequence BETWEEN 0 AND 65535)) STRICT, WITHOUT ROWID;"
+
+/* A CHECK can't be altered: the tables are made again and filled from the old ones. */
+#define UPGRADE_3                                                                                  \
+    "ALTER TABLE element RENAME TO old_element;"                                                   \
+    "ALTER TABLE place RENAME TO old_place;" TABLES_ELEMENT(                                       \
+        "131071") "INSERT INTO element SELECT address, generation, changed_ns FROM old_element;"   \
+                  "INSERT INTO place SELECT barcode, element, source, imported FROM old_place;"    \
+                  "DROP TABLE old_element;"                                                        \
+                  "DROP TABLE old_place;" TABLES_3
+
 #define APPLICATION_ID 0x43417073 /* "CAps" */
+#define ELEMENT_LAST   131071
 
 static const struct db_format places_format_1 = {
     .what = "library database",
     .application_id = APPLICATION_ID,
     .version = 1,
-    .schema = SCHEMA_1,
+    .schema = TABLE_LIBRARY TABLES_ELEMENT("65534"),
+};
+
+static const struct db_format places_format_2 = {
+    .what = "library database",
+    .application_id = APPLICATION_ID,
+    .version = 2,
+    .schema = TABLE_LIBRARY TABLES_ELEMENT("65534") TABLES_2,
+    .previous = &places_format_1,
+    .upgrade = TABLES_2,
 };
 
 static const struct db_format places_format = {
     .what = "library database",
     .application_id = APPLICATION_ID,
-    .version = 2,
-    .schema = SCHEMA_1 SCHEMA_2,
-    .previous = &places_format_1,
-    .upgrade = SCHEMA_2,
+    .version = 3,
+    .schema = TABLE_LIBRARY TABLES_ELEMENT("131071") TABLES_2 TABLES_3,
+    .previous = &places_format_2,
+    .upgrade = UPGRADE_3,
 };
 
 struct places {
@@ -130,7 +158,8 @@ int places_get_geometry(struct places *p, struct library_geometry *geometry, str
         count[i] = db_column_int(q, i);
     rc = db_column_string(q, 3, g.serial, sizeof(g.serial), err);
     if (rc != 0 || count[0] < 0 || count[0] > LIBRARY_DRIVES_MAX || count[1] < 0 ||
-        count[1] > LIBRARY_SLOTS_MAX || count[2] < 0 || count[2] > LIBRARY_IMPORT_EXPORT_MAX)
+        count[1] > LIBRARY_SLOTS_MAX || count[2] < 0 || count[2] > LIBRARY_IMPORT_EXPORT_MAX ||
+        1 + count[0] + count[1] + count[2] > LIBRARY_ELEMENTS_MAX)
         return error_set(err, ERR_CORRUPT, "%s holds an impossible geometry", db_path(p->db));
     g.drives = (unsigned)count[0];
     g.slots = (unsigned)count[1];
@@ -157,57 +186,70 @@ int places_set_geometry(struct places *p, const struct library_geometry *geometr
     return db_run(q, err);
 }
 
-/* An address column; the CHECK of the schema binds only whoever keeps to it. */
-static int places_address(struct db_query *q, int column, uint16_t *address, struct error *err)
+/* The number of an element; the CHECK of the schema binds only whoever keeps to it. */
+static int places_number(struct db_query *q, int column, uint32_t *number, struct error *err)
 {
     int64_t value = db_column_int(q, column);
 
-    if (value < 0 || value > 0xfffe)
+    if (value < 0 || value > ELEMENT_LAST)
         return error_set(err, ERR_CORRUPT, "library.db holds the impossible element address %lld",
                          (long long)value);
-    *address = (uint16_t)value;
+    *number = (uint32_t)value;
     return 0;
 }
 
-static int places_element_row(struct db_query *q, struct library_element *e, struct error *err)
+static int places_element_row(struct db_query *q, struct places_row *row, struct error *err)
 {
-    e->generation = (uint64_t)db_column_int(q, 1);
-    e->changed_ns = db_column_int(q, 2);
-    return places_address(q, 0, &e->address, err);
+    row->generation = (uint64_t)db_column_int(q, 1);
+    row->changed_ns = db_column_int(q, 2);
+    return places_number(q, 0, &row->element, err);
 }
 
-static int places_place_row(struct db_query *q, struct library_element *e, struct error *err)
+/* Columns `first` and the next: a tag and its sequence number, or NULL. */
+static int places_tag(struct db_query *q, int first, char tag[LIBRARY_TAG_MAX + 1],
+                      uint16_t *sequence, struct error *err)
+{
+    tag[0] = '\0';
+    *sequence = 0;
+    if (db_column_null(q, first))
+        return 0;
+    *sequence = (uint16_t)db_column_int(q, first + 1);
+    return db_column_string(q, first, tag, LIBRARY_TAG_MAX + 1, err);
+}
+
+static int places_place_row(struct db_query *q, struct places_row *row, struct error *err)
 {
     int rc;
 
-    e->full = true;
-    e->source_valid = !db_column_null(q, 2);
-    e->imported = db_column_int(q, 3) != 0;
-    if ((rc = db_column_string(q, 0, e->barcode, sizeof(e->barcode), err)) != 0)
+    row->full = true;
+    row->source_valid = !db_column_null(q, 2);
+    row->imported = db_column_int(q, 3) != 0;
+    if ((rc = db_column_string(q, 0, row->barcode, sizeof(row->barcode), err)) != 0 ||
+        (rc = places_tag(q, 4, row->alternate, &row->alternate_sequence, err)) != 0)
         return rc;
-    if (e->source_valid && (rc = places_address(q, 2, &e->source, err)) != 0)
+    if (row->source_valid && (rc = places_number(q, 2, &row->source, err)) != 0)
         return rc;
-    return places_address(q, 1, &e->address, err);
+    return places_number(q, 1, &row->element, err);
 }
 
 static int places_walk(struct places *p, const char *sql,
-                       int (*decode)(struct db_query *, struct library_element *, struct error *),
+                       int (*decode)(struct db_query *, struct places_row *, struct error *),
                        places_row_fn *fn, void *ctx, struct error *err)
 {
     CLEANUP_DB_QUERY struct db_query *q = NULL;
     int rc = db_prepare(p->db, sql, &q, err);
 
     while (rc == 0) {
-        struct library_element e = {.full = false};
-        bool row;
+        struct places_row row = {.full = false};
+        bool more;
 
-        rc = db_step(q, &row, err);
-        if (rc == 0 && !row)
+        rc = db_step(q, &more, err);
+        if (rc == 0 && !more)
             return 0;
         if (rc == 0)
-            rc = decode(q, &e, err);
+            rc = decode(q, &row, err);
         if (rc == 0)
-            rc = fn(ctx, &e, err);
+            rc = fn(ctx, &row, err);
     }
     return rc;
 }
@@ -219,8 +261,10 @@ int places_load(struct places *p, places_row_fn *fn, void *ctx, struct error *er
 
     if (rc != 0)
         return rc;
-    return places_walk(p, "SELECT barcode, element, source, imported FROM place", places_place_row,
-                       fn, ctx, err);
+    return places_walk(p,
+                       "SELECT barcode, element, source, imported, alternate, sequence"
+                       " FROM place LEFT JOIN tag USING(barcode)",
+                       places_place_row, fn, ctx, err);
 }
 
 int places_begin(struct places *p, struct error *err)
@@ -239,7 +283,7 @@ int places_take(struct places *p, const char *barcode, struct error *err)
     return db_run(q, err);
 }
 
-int places_put(struct places *p, const struct library_element *e, struct error *err)
+int places_put(struct places *p, const struct places_row *row, struct error *err)
 {
     CLEANUP_DB_QUERY struct db_query *q = NULL;
     int rc = db_prepare(
@@ -248,17 +292,17 @@ int places_put(struct places *p, const struct library_element *e, struct error *
 
     if (rc != 0)
         return rc;
-    db_bind_text(q, 1, e->barcode);
-    db_bind_int(q, 2, e->address);
-    if (e->source_valid)
-        db_bind_int(q, 3, e->source);
+    db_bind_text(q, 1, row->barcode);
+    db_bind_int(q, 2, row->element);
+    if (row->source_valid)
+        db_bind_int(q, 3, row->source);
     else
         db_bind_null(q, 3);
-    db_bind_int(q, 4, e->imported);
+    db_bind_int(q, 4, row->imported);
     return db_run(q, err);
 }
 
-int places_touch(struct places *p, const struct library_element *e, struct error *err)
+int places_touch(struct places *p, const struct places_row *row, struct error *err)
 {
     CLEANUP_DB_QUERY struct db_query *q = NULL;
     int rc = db_prepare(p->db,
@@ -268,9 +312,9 @@ int places_touch(struct places *p, const struct library_element *e, struct error
 
     if (rc != 0)
         return rc;
-    db_bind_int(q, 1, e->address);
-    db_bind_int(q, 2, (int64_t)e->generation);
-    db_bind_int(q, 3, e->changed_ns);
+    db_bind_int(q, 1, row->element);
+    db_bind_int(q, 2, (int64_t)row->generation);
+    db_bind_int(q, 3, row->changed_ns);
     return db_run(q, err);
 }
 
@@ -286,6 +330,44 @@ int places_commit(struct places *p, struct error *err)
     if (rc != 0)
         db_rollback(p->db);
     return rc;
+}
+
+/* ---- alternate volume tags ------------------------------------------------------------------- */
+
+int places_set_tag(struct places *p, const char *barcode, const char *tag, uint16_t sequence,
+                   struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    int rc = db_prepare(
+        p->db,
+        *tag ? "INSERT OR REPLACE INTO tag(barcode, alternate, sequence) VALUES(?1, ?2, ?3)"
+             : "DELETE FROM tag WHERE barcode = ?1",
+        &q, err);
+
+    if (rc != 0)
+        return rc;
+    db_bind_text(q, 1, barcode);
+    if (*tag) {
+        db_bind_text(q, 2, tag);
+        db_bind_int(q, 3, sequence);
+    }
+    return db_run(q, err);
+}
+
+int places_get_tag(struct places *p, const char *barcode, char tag[LIBRARY_TAG_MAX + 1],
+                   uint16_t *sequence, struct error *err)
+{
+    CLEANUP_DB_QUERY struct db_query *q = NULL;
+    bool row;
+    int rc = db_prepare(p->db, "SELECT alternate, sequence FROM tag WHERE barcode = ?1", &q, err);
+
+    tag[0] = '\0';
+    *sequence = 0;
+    if (rc != 0)
+        return rc;
+    db_bind_text(q, 1, barcode);
+    rc = db_step(q, &row, err);
+    return rc == 0 && row ? places_tag(q, 0, tag, sequence, err) : rc;
 }
 
 /* ---- the vault ------------------------------------------------------------------------------- */

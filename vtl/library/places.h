@@ -5,8 +5,10 @@
  * Its tables: `library` is one row with the geometry.  `place` has a row per cartridge: the
  * barcode is its primary key and the element is UNIQUE, so SQLite itself refuses a cartridge in two
  * places and two cartridges in one.  `element` remembers when an element changed, and how often.
- * `vault` has the cartridges that are known but not in the library, `value` what the devices of the
- * library remember.
+ * `vault` has the cartridges that are known but not in the library, `tag` the alternate volume tags
+ * of those that have one, wherever they are, `value` what the devices of the library remember.
+ *
+ * Elements have numbers that do not change with the model (layout.c); they are no SMC-3 addresses.
  * Changes are made between places_begin() and places_commit(); with synchronous=FULL a committed
  * change survives a power cut.
  *
@@ -37,18 +39,33 @@ int places_get_geometry(struct places *p, struct library_geometry *geometry, str
 int places_set_geometry(struct places *p, const struct library_geometry *geometry,
                         struct error *err);
 
-/* Hand every row of `element`, then of `place`, to fn as a library_element; only what the row says
- * is filled in (full is false for a row of `element`).  fn's non-zero return ends the walk. */
-typedef int places_row_fn(void *ctx, const struct library_element *e, struct error *err);
+/* A row of `place` or, with full false, of `element`: then of what is in it nothing is said. */
+struct places_row {
+    uint32_t element, source;
+    bool full, source_valid, imported;
+    char barcode[CARTRIDGE_BARCODE_MAX + 1];
+    char alternate[LIBRARY_TAG_MAX + 1];
+    uint16_t alternate_sequence;
+    uint64_t generation;
+    int64_t changed_ns;
+};
+
+/* Hand every row of `element`, then of `place`, to fn, whose non-zero return ends the walk. */
+typedef int places_row_fn(void *ctx, const struct places_row *row, struct error *err);
 int places_load(struct places *p, places_row_fn *fn, void *ctx, struct error *err);
 
 int places_begin(struct places *p, struct error *err);
 int places_take(struct places *p, const char *barcode, struct error *err); /* out of its element */
-int places_put(struct places *p, const struct library_element *e, struct error *err); /* place */
-int places_touch(struct places *p, const struct library_element *e,
-                 struct error *err);                    /* element */
+int places_put(struct places *p, const struct places_row *row, struct error *err);   /* place */
+int places_touch(struct places *p, const struct places_row *row, struct error *err); /* element */
 int places_commit(struct places *p, struct error *err); /* rolls back if it fails */
 void places_rollback(struct places *p);
+
+/* The alternate volume tag of a cartridge; tag "": it has none. */
+int places_set_tag(struct places *p, const char *barcode, const char *tag, uint16_t sequence,
+                   struct error *err);
+int places_get_tag(struct places *p, const char *barcode, char tag[LIBRARY_TAG_MAX + 1],
+                   uint16_t *sequence, struct error *err);
 
 /* The vault.  ERR_NOT_FOUND: the barcode is not in it. */
 int places_vault_put(struct places *p, const struct library_vaulted *v, struct error *err);

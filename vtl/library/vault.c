@@ -68,6 +68,20 @@ int library_unvault(struct library *lib, const char *barcode, uint16_t to, struc
     return library_return(lib, e, barcode, err);
 }
 
+int library_forget_vaulted(struct library *lib, const char *barcode, struct error *err)
+{
+    int rc = places_begin(lib->places, err);
+
+    if (rc == 0)
+        rc = places_vault_take(lib->places, barcode, err);
+    if (rc == 0)
+        rc = places_set_tag(lib->places, barcode, "", 0, err);
+    if (rc == 0)
+        return places_commit(lib->places, err);
+    places_rollback(lib->places);
+    return rc;
+}
+
 bool library_is_vaulted(struct library *lib, const char *barcode)
 {
     CLEANUP_UNLOCK(&lib->lock);

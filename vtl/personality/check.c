@@ -9,9 +9,11 @@
 #define IMPORT_EXPORT 3
 #define DRIVES        4
 #define ELEMENT_TYPES 4
-#define ELEMENTS_MAX  240 /* drives, and import/export elements; as a library has them at most */
-#define SLOTS_MAX     60000
-#define LIBRARY_LEN   10 /* characters of a library's serial number at most */
+/* As a library has them at most. */
+#define DRIVES_MAX        255
+#define IMPORT_EXPORT_MAX 240
+#define SLOTS_MAX         65533
+#define LIBRARY_LEN       10 /* characters of a library's serial number at most */
 
 /* ---- serial numbers -------------------------------------------------------------------------- */
 
@@ -173,7 +175,7 @@ static unsigned element_room(const struct personality *p, unsigned type)
 static int finish_changer(struct personality *p, struct error *err)
 {
     static const char *const names[] = {"", "transport", "storage", "import_export", "drives"};
-    static const unsigned most[] = {0, 1, SLOTS_MAX, ELEMENTS_MAX, ELEMENTS_MAX};
+    static const unsigned most[] = {0, 1, SLOTS_MAX, IMPORT_EXPORT_MAX, DRIVES_MAX};
 
     for (unsigned t = TRANSPORT; t <= ELEMENT_TYPES; t++) {
         unsigned room = element_room(p, t);

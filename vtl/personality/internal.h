@@ -11,11 +11,12 @@ enum key_use { USE_BOTH, USE_DRIVE, USE_CHANGER };
 struct personality_key {
     const char *section, *key;
     enum key_use use;
-    bool list; /* it may go on in further lines; set() adds to what is there */
+    bool list;     /* it may go on in further lines; set() adds to what is there */
+    bool optional; /* a file without it is good: the value 0 stands for it */
     int (*set)(struct personality *p, const char *value, struct error *err);
 };
 
-/* The table, all required; *count is its length. */
+/* The table; *count is its length. */
 const struct personality_key *personality_keys(size_t *count);
 
 /* A key of [vpd]: the page's code in hexadecimal. */

@@ -225,6 +225,17 @@ static int set_dvcid(struct personality *p, const char *value, struct error *err
     return 0;
 }
 
+static int set_alternate_tag(struct personality *p, const char *value, struct error *err)
+{
+    static const char *const names[] = {"cartridge", "drive_serial"};
+    int n = choose(value, names, (int)ARRAY_LENGTH(names), err);
+
+    if (n < 0)
+        return -ERR_RANGE;
+    p->alternate_tag = (enum personality_alternate_tag)n;
+    return 0;
+}
+
 static int set_barcode_length(struct personality *p, const char *value, struct error *err)
 {
     return get_number(value, 6, 32, &p->barcode_length, err);
@@ -243,25 +254,26 @@ static int set_default_ie(struct personality *p, const char *value, struct error
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct personality_key keys[] = {
-    {"model", "type", USE_BOTH, false, set_type},
-    {"model", "summary", USE_BOTH, false, set_summary},
-    {"model", "vendor", USE_BOTH, false, set_vendor},
-    {"model", "product", USE_BOTH, false, set_product},
-    {"model", "revision", USE_BOTH, false, set_revision},
-    {"model", "scsi_version", USE_BOTH, false, set_scsi_version},
-    {"model", "versions", USE_BOTH, true, set_versions},
-    {"model", "serial", USE_BOTH, false, set_serial},
-    {"drive", "reads", USE_DRIVE, true, set_reads},
-    {"drive", "writes", USE_DRIVE, true, set_writes},
-    {"drive", "block_max", USE_DRIVE, false, set_block_max},
-    {"changer", "transport", USE_CHANGER, false, set_transport},
-    {"changer", "storage", USE_CHANGER, false, set_storage},
-    {"changer", "import_export", USE_CHANGER, false, set_ie},
-    {"changer", "drives", USE_CHANGER, false, set_drives},
-    {"changer", "dvcid", USE_CHANGER, false, set_dvcid},
-    {"changer", "barcode_length", USE_CHANGER, false, set_barcode_length},
-    {"changer", "default_slots", USE_CHANGER, false, set_slots},
-    {"changer", "default_import_export", USE_CHANGER, false, set_default_ie},
+    {"model", "type", USE_BOTH, false, false, set_type},
+    {"model", "summary", USE_BOTH, false, false, set_summary},
+    {"model", "vendor", USE_BOTH, false, false, set_vendor},
+    {"model", "product", USE_BOTH, false, false, set_product},
+    {"model", "revision", USE_BOTH, false, false, set_revision},
+    {"model", "scsi_version", USE_BOTH, false, false, set_scsi_version},
+    {"model", "versions", USE_BOTH, true, false, set_versions},
+    {"model", "serial", USE_BOTH, false, false, set_serial},
+    {"drive", "reads", USE_DRIVE, true, false, set_reads},
+    {"drive", "writes", USE_DRIVE, true, false, set_writes},
+    {"drive", "block_max", USE_DRIVE, false, false, set_block_max},
+    {"changer", "transport", USE_CHANGER, false, false, set_transport},
+    {"changer", "storage", USE_CHANGER, false, false, set_storage},
+    {"changer", "import_export", USE_CHANGER, false, false, set_ie},
+    {"changer", "drives", USE_CHANGER, false, false, set_drives},
+    {"changer", "dvcid", USE_CHANGER, false, false, set_dvcid},
+    {"changer", "barcode_length", USE_CHANGER, false, false, set_barcode_length},
+    {"changer", "alternate_tag", USE_CHANGER, false, true, set_alternate_tag},
+    {"changer", "default_slots", USE_CHANGER, false, false, set_slots},
+    {"changer", "default_import_export", USE_CHANGER, false, false, set_default_ie},
 };
 
 const struct personality_key *personality_keys(size_t *count)

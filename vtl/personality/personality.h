@@ -55,7 +55,8 @@ struct personality_vpd {
     } serial[PERSONALITY_VPD_SERIALS];
 };
 
-/* Where a changer has the elements of one type, and how many it may have. */
+/* Where a changer has the elements of one type, and how many have room there; with more, a library
+ * lays its elements out otherwise (library_set_layout()). */
 struct personality_elements {
     uint16_t first;
     unsigned max;
@@ -66,6 +67,12 @@ enum personality_dvcid {
     DVCID_T10,    /* T10 vendor identification: vendor, product, serial number */
     DVCID_SERIAL, /* vendor specific: the serial number */
     DVCID_NONE,
+};
+
+/* What stands in the alternate volume tag of a drive's descriptor. */
+enum personality_alternate_tag {
+    ALTERNATE_TAG_CARTRIDGE,    /* as in all others: that of the cartridge in it */
+    ALTERNATE_TAG_DRIVE_SERIAL, /* the drive's serial number, as Quantum's libraries */
 };
 
 struct personality {
@@ -93,6 +100,7 @@ struct personality {
     /* changers */
     struct personality_elements elements[5]; /* by element type code 1..4 (SMC-3 table 9) */
     enum personality_dvcid dvcid;
+    enum personality_alternate_tag alternate_tag;
     unsigned barcode_length;       /* characters of the volume tag it reports at most */
     unsigned slots, import_export; /* what `capstan init` makes unless told */
 };

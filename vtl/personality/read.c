@@ -70,7 +70,7 @@ static int check_keys(const struct reading *r)
             return error_set(r->text.err, ERR_FORMAT, "%s: [%s] %s does not belong to a %s",
                              r->text.path, keys[i].section, keys[i].key,
                              r->p->type == PERSONALITY_DRIVE ? "drive" : "changer");
-        if (!r->seen[i] && keys[i].use != other)
+        if (!r->seen[i] && keys[i].use != other && !keys[i].optional)
             return error_set(r->text.err, ERR_FORMAT, "%s: [%s] %s is missing", r->text.path,
                              keys[i].section, keys[i].key);
     }

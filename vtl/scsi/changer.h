@@ -62,10 +62,11 @@ struct element_report {
     struct scsi_lu *lu;
     uint32_t allocation;
     bool voltag, dvcid;
-    unsigned only;                                                    /* element type, 0: all */
-    uint16_t start;                                                   /* lowest address */
-    unsigned count;                                                   /* at most so many elements */
-    uint8_t action;                                                   /* byte 4 of the header */
+    bool alternates; /* cartridges have alternate volume tags; filled in by changer_report() */
+    unsigned only;   /* element type, 0: all */
+    uint16_t start;  /* lowest address */
+    unsigned count;  /* at most so many elements */
+    uint8_t action;  /* byte 4 of the header */
     bool (*wanted)(const void *ctx, const struct library_element *e); /* NULL: every one */
     const void *wanted_ctx;
 

@@ -260,13 +260,13 @@ void cmd_position_to_element(struct scsi_lu *lu, struct scsi_task *task)
 static void take_inventory(struct scsi_lu *lu, struct scsi_task *task, uint16_t first,
                            unsigned count)
 {
-    unsigned seen = 0, missing = 0;
+    struct library_inventory seen;
 
-    if (library_inventory(lu->target->library, first, count, &seen, &missing, NULL) != 0)
+    if (library_inventory(lu->target->library, first, count, &seen, NULL) != 0)
         task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
     lu->changer->counters.inventories++;
-    lu->changer->counters.tags_read += seen;
-    lu->changer->counters.tags_unreadable += missing;
+    lu->changer->counters.tags_read += seen.seen;
+    lu->changer->counters.tags_unreadable += seen.missing + seen.unknown;
 }
 
 void cmd_initialize_element_status(struct scsi_lu *lu, struct scsi_task *task)
@@ -296,6 +296,8 @@ uint16_t changer_exception(struct scsi_lu *lu, const struct library_element *e)
         return ASC_DRIVE_REMOVED;
     if (e->missing)
         return ASC_CARTRIDGE_DAMAGED;
+    if (e->evidence == EVIDENCE_RECORDED)
+        return ASC_LABEL_UNREADABLE; /* nobody could look: it is not told as a fact */
     return layer && layer->element ? layer->element(layer->ctx, e) : 0;
 }
 

@@ -19,6 +19,8 @@ enum {
     FLAG_INENAB = 0x20,
     LU_VALID = 0x10,
     SVALID = 0x80,
+    PVOLTAG = 0x80,
+    AVOLTAG = 0x40,
 };
 
 enum { MEDIUM_DATA = 1, MEDIUM_CLEANING = 2, MEDIUM_WORM = 4 }; /* SMC-3, MEDIUM TYPE */
@@ -108,16 +110,44 @@ static void put_designator(const struct element_report *w, const struct library_
     reply_zero(w->r, room - len);
 }
 
+/* 32 characters, two bytes, the sequence number (SMC-3 6.16); NULL: there is none. */
+static void put_tag(struct reply *r, const char *tag, uint16_t sequence)
+{
+    reply_text(r, tag ? tag : "", tag ? 32u : 0);
+    reply_zero(r, tag ? 2u : VOLUME_TAG_LENGTH - 2u);
+    reply_be16(r, sequence);
+}
+
 /* The label as the model reads it: some leave out what is behind the sixth character. */
-static void put_volume_tag(const struct element_report *w, const struct library_element *e,
-                           bool readable)
+static void put_primary_tag(const struct element_report *w, const struct library_element *e,
+                            bool readable)
 {
     unsigned max = w->lu->personality->barcode_length;
     char tag[CARTRIDGE_BARCODE_MAX + 1];
 
     snprintf(tag, sizeof(tag), "%.*s", max ? (int)max : CARTRIDGE_BARCODE_MAX, e->barcode);
-    reply_text(w->r, tag, readable ? 32u : 0);
-    reply_zero(w->r, readable ? 4u : VOLUME_TAG_LENGTH);
+    put_tag(w->r, readable ? tag : NULL, 0);
+}
+
+static bool tells_serial(const struct element_report *w, enum element_type type)
+{
+    return type == ELEMENT_DRIVE && w->lu->personality->alternate_tag == ALTERNATE_TAG_DRIVE_SERIAL;
+}
+
+/* AVOLTAG of a page: its descriptors have room for alternate tags. */
+static bool has_alternates(const struct element_report *w, enum element_type type)
+{
+    return w->voltag && (w->alternates || tells_serial(w, type));
+}
+
+static void put_alternate_tag(const struct element_report *w, const struct library_element *e)
+{
+    const struct scsi_lu *drive = changer_drive_at(w->lu->target, e->address);
+
+    if (tells_serial(w, e->type))
+        put_tag(w->r, drive ? drive->serial : NULL, 0);
+    else
+        put_tag(w->r, *e->alternate ? e->alternate : NULL, e->alternate_sequence);
 }
 
 static void put_descriptor(struct element_report *w, const struct library_element *e)
@@ -135,7 +165,9 @@ static void put_descriptor(struct element_report *w, const struct library_elemen
     reply_u8(r, (e->source_valid ? SVALID : 0u) | medium_type(e));
     reply_be16(r, e->source_valid ? e->source : 0);
     if (w->voltag)
-        put_volume_tag(w, e, tag);
+        put_primary_tag(w, e, tag);
+    if (has_alternates(w, e->type))
+        put_alternate_tag(w, e);
     put_designator(w, e);
     if (r->len <= w->allocation) {
         w->whole = r->len;
@@ -152,13 +184,14 @@ static void close_page(struct element_report *w)
 static void open_page(struct element_report *w, enum element_type type)
 {
     size_t length = 16 + (w->voltag ? (size_t)VOLUME_TAG_LENGTH : 0) +
+                    (has_alternates(w, type) ? (size_t)VOLUME_TAG_LENGTH : 0) +
                     (type == ELEMENT_DRIVE ? w->designator : 0);
 
     close_page(w);
     w->type = type;
     w->page = w->r->len;
     reply_u8(w->r, type);
-    reply_u8(w->r, w->voltag ? 0x80 : 0); /* PVOLTAG; a cartridge has one label: no AVOLTAG */
+    reply_u8(w->r, (w->voltag ? PVOLTAG : 0u) | (has_alternates(w, type) ? AVOLTAG : 0u));
     reply_be16(w->r, (unsigned)length);
     reply_be32(w->r, 0); /* byte count, when it is closed */
 }
@@ -191,6 +224,7 @@ void changer_report(struct element_report *w, struct scsi_task *task)
     w->r = &r;
     w->whole = 8;
     w->designator = designator_room(w);
+    w->alternates = w->voltag && library_has_alternates(w->lu->target->library);
     reply_zero(&r, 4);
     reply_u8(&r, w->action);
     reply_zero(&r, 3);

@@ -8,8 +8,9 @@
  * longer than a host's buffer is fetched in pieces, and a cartridge that has moved meanwhile is
  * told where it is now.
  *
- * Labels are primary volume tags without sequence numbers (0).  They are printed on the cartridge:
- * the actions that would assert, replace or undefine a tag are refused.
+ * The primary volume tag is the label, which is printed on the cartridge: actions that would
+ * assert, replace or undefine it are refused.  Its sequence number is 0.  The alternate volume tag
+ * is what hosts and operators have given the cartridge; it stays with it.
  */
 #include <stdlib.h>
 
@@ -19,6 +20,8 @@ enum { TEMPLATE_SIZE = 32, LIST_SIZE = 40, ADDRESSES = UINT16_MAX + 1 };
 
 /* Send action codes: what a search looks at. */
 enum { SEARCH_ALL = 0x0, SEARCH_PRIMARY = 0x1, SEARCH_ALTERNATE = 0x2, IGNORE_SEQUENCE = 0x4 };
+/* ... and what is done to the tag of one cartridge. */
+enum { ASSERT_ALTERNATE = 0x9, REPLACE_ALTERNATE = 0xb, UNDEFINE_ALTERNATE = 0xd };
 
 struct volume_search {
     struct volume_search *next;
@@ -26,7 +29,7 @@ struct volume_search {
     uint8_t action;
     uint8_t type;       /* element type, 0: any */
     uint32_t from;      /* element address; ADDRESSES: all have been reported */
-    bool sequence_fits; /* the sequence number 0 is within the range asked for */
+    uint16_t low, high; /* range of sequence numbers, unless IGNORE_SEQUENCE */
     char template[TEMPLATE_SIZE + 1];
 };
 
@@ -53,13 +56,22 @@ static bool template_matches(const char *template, const char *text)
     return template[strspn(template, "*")] == '\0';
 }
 
+static bool tag_matches(const struct volume_search *s, const char *tag, uint16_t sequence)
+{
+    return ((s->action & IGNORE_SEQUENCE) || (sequence >= s->low && sequence <= s->high)) &&
+           template_matches(s->template, tag);
+}
+
 static bool search_wants(const void *ctx, const struct library_element *e)
 {
     const struct volume_search *s = ctx;
+    unsigned where = s->action & 0x3;
 
-    if (!e->full || (s->type && s->type != e->type) || !s->sequence_fits)
+    if (!e->full || (s->type && s->type != e->type))
         return false;
-    return (s->action & 0x3) != SEARCH_ALTERNATE && template_matches(s->template, e->barcode);
+    return (where != SEARCH_ALTERNATE && tag_matches(s, e->barcode, 0)) ||
+           (where != SEARCH_PRIMARY && *e->alternate &&
+            tag_matches(s, e->alternate, e->alternate_sequence));
 }
 
 static struct volume_search *search_of(const struct changer *c, const struct scsi_nexus *nexus)
@@ -109,7 +121,6 @@ static bool is_translate(unsigned action)
 static void search_set(struct scsi_lu *lu, struct scsi_task *task)
 {
     struct volume_search *s = search_of(lu->changer, task->nexus);
-    uint16_t low = get_be16(task->out + 34), high = get_be16(task->out + 38);
     uint8_t action = task->cdb[5] & 0x1f;
     char template[TEMPLATE_SIZE + 1];
 
@@ -129,22 +140,78 @@ static void search_set(struct scsi_lu *lu, struct scsi_task *task)
     s->action = action;
     s->type = task->cdb[1] & 0x0f;
     s->from = get_be16(task->cdb + 2);
-    s->sequence_fits = (action & IGNORE_SEQUENCE) || (low == 0 && low <= high);
+    s->low = get_be16(task->out + 34);
+    s->high = get_be16(task->out + 38);
     memcpy(s->template, template, sizeof(template));
+}
+
+/* ---- one cartridge's alternate tag ----------------------------------------------------------- */
+
+static bool is_alternate(unsigned action)
+{
+    return action == ASSERT_ALTERNATE || action == REPLACE_ALTERNATE ||
+           action == UNDEFINE_ALTERNATE;
+}
+
+/* The element that the CDB names, if there is a cartridge in it. */
+static bool named_element(struct scsi_lu *lu, struct scsi_task *task, struct library_element *e)
+{
+    unsigned type = task->cdb[1] & 0x0f;
+
+    if (library_element(lu->target->library, get_be16(task->cdb + 2), e, NULL) != 0 ||
+        (type && type != e->type))
+        task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_INVALID_ELEMENT);
+    else if (!e->full)
+        task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_SOURCE_EMPTY);
+    else
+        return true;
+    return false;
+}
+
+/* ASSERT gives a tag to a cartridge that has none, REPLACE to any; UNDEFINE takes it away, and the
+ * list does not matter.  A template would be no tag: '*' and '?' are refused (SMC-3 6.15). */
+static void alternate_set(struct scsi_lu *lu, struct scsi_task *task)
+{
+    unsigned action = task->cdb[5] & 0x1f;
+    char tag[TEMPLATE_SIZE + 1] = "";
+    struct library_element e;
+    struct error err = ERROR_INIT;
+    int rc;
+
+    if (!named_element(lu, task, &e))
+        return;
+    if (action != UNDEFINE_ALTERNATE && (!template_copy(task->out, tag) || strpbrk(tag, "*?"))) {
+        task_bad_list(lu, task, 0, -1);
+        return;
+    }
+    if (action == ASSERT_ALTERNATE && *e.alternate) {
+        task_bad_cdb(lu, task, 5, 4);
+        return;
+    }
+    rc = library_set_alternate(lu->target->library, e.address, *tag ? tag : NULL,
+                               *tag ? get_be16(task->out + 34) : 0, &err);
+    if (rc == -ERR_RANGE)
+        task_bad_list(lu, task, 0, -1);
+    else if (rc != 0)
+        task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
 }
 
 void cmd_send_volume_tag(struct scsi_lu *lu, struct scsi_task *task)
 {
-    unsigned length = get_be16(task->cdb + 8);
+    unsigned length = get_be16(task->cdb + 8), action = task->cdb[5] & 0x1f;
 
     if ((task->cdb[1] & 0x0f) > ELEMENT_DRIVE)
         task_bad_cdb(lu, task, 1, 3);
-    else if (!is_translate(task->cdb[5] & 0x1f))
+    else if (!is_translate(action) && !is_alternate(action))
         task_bad_cdb(lu, task, 5, 4);
-    else if (length != LIST_SIZE)
+    else if (length != LIST_SIZE && !(action == UNDEFINE_ALTERNATE && length == 0))
         task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_LIST_LENGTH_ERROR);
-    else if (task_list(lu, task, length))
+    else if (length > 0 && !task_list(lu, task, length))
+        return;
+    else if (is_translate(action))
         search_set(lu, task);
+    else
+        alternate_set(lu, task);
 }
 
 /* Every later REQUEST begins behind what this one has handed over. */
