@@ -56,6 +56,7 @@ static struct codec_key *key_made(const uint8_t *key)
     struct codec_key *k = codec_key_new(key, &kads, false, &err);
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+    codec_key_place(k, 3, 0x0123456789);
     return k;
 }
 
@@ -359,7 +360,10 @@ static void test_envelope(void)
 
     CHECK_OK(codec_envelope(s.stored, s.block.stored, &e, &err), err);
     CU_ASSERT_EQUAL(e.length, 3000);
-    CU_ASSERT_EQUAL(e.size, CODEC_ENVELOPE_SIZE + 12);
+    CU_ASSERT_EQUAL(e.size, CODEC_ENVELOPE_SIZE + 12 + CODEC_PLACE_SIZE);
+    CU_ASSERT_TRUE(e.placed);
+    CU_ASSERT_EQUAL(e.partition, 3);
+    CU_ASSERT_EQUAL(e.lba, 0x0123456789);
     CU_ASSERT_EQUAL(e.compression, CARTRIDGE_PLAIN);
     CU_ASSERT_EQUAL(e.protection, PROTECTION_RS_CRC);
     CU_ASSERT_FALSE(e.external);

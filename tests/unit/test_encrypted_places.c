@@ -157,11 +157,93 @@ static void test_crash(void)
     rig_stop();
 }
 
+/* ---- a block is good where it was written ---------------------------------------------------- */
+
+/* Put the stored form of block `from` in the place of block `to` and behind it nothing, as somebody
+ * with the cartridge's files could. */
+static void swap_in(uint64_t from, uint64_t to)
+{
+    static uint8_t stored[CARTRIDGE_STORED_MAX];
+    struct cartridge_block block;
+    struct store *store;
+    struct cartridge *c;
+
+    rig_good(DRIVE, "1b 00 00 00 00 00");
+    CHECK_OK(library_cartridge_store(rig.library, "RIG001L8", &store, &err), err);
+    CHECK_OK(cartridge_open(store, CARTRIDGE_READ_WRITE, &c, &err), err);
+    CHECK_OK(cartridge_locate(c, 0, from, &err), err);
+    CHECK_OK(cartridge_read_block(c, stored, sizeof(stored), &block, &err), err);
+    CHECK_OK(cartridge_locate(c, 0, to, &err), err);
+    CHECK_OK(cartridge_write_block(c, &block, stored, NULL, &err), err);
+    CHECK_OK(cartridge_sync(c, NULL, &err), err);
+    cartridge_close(c);
+    store_close(store);
+    rig_good(DRIVE, "1b 00 00 00 01 00");
+    rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
+}
+
+static void test_swapped(void)
+{
+    start_codec(CARTRIDGE_LZ4);
+    set_key(rig.a, ALL, ENCRYPT, MIXED, "one");
+    for (unsigned i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(write_pattern(rig.a, 1000, i), SCSI_GOOD);
+    swap_in(0, 2);
+    check_pattern(rig.a, 1000, 0);
+    check_pattern(rig.a, 1000, 1);
+    read_from(rig.a, 1000);
+    CHECK_SENSE(KEY_DATA_PROTECT, ASC_INTEGRITY_FAILED);
+    CU_ASSERT_EQUAL(answer.in_len, 0);
+    CHECK_POSITION(2);
+    set_key(rig.a, ALL, OFF, DECRYPT, "two"); /* that it is another key is said first */
+    read_from(rig.a, 1000);
+    CHECK_SENSE(KEY_DATA_PROTECT, ASC_INCORRECT_KEY);
+    set_key(rig.a, ALL, OFF, RAW, NULL); /* nothing is decrypted */
+    CU_ASSERT_EQUAL(read_from(rig.a, 1000), SCSI_CHECK_CONDITION);
+    CHECK_BITS(false, false, true);
+    rig_stop();
+}
+
+/* What a host moves in EXTERNAL mode is accepted by who does not check the mode, or wants such
+ * blocks, and by nobody else. */
+static void test_moved_by_host(void)
+{
+    static const struct {
+        uint8_t check; /* CEEM */
+        bool good;
+    } cases[] = {{0x00, false}, {0x40, true}, {0xc0, true}};
+    uint8_t cdb[6] = {0x0a}, raw[1200];
+    size_t len;
+
+    start_codec(CARTRIDGE_PLAIN);
+    set_key(rig.a, ALL, ENCRYPT, MIXED, "one");
+    CU_ASSERT_EQUAL(write_pattern(rig.a, 1000, 7), SCSI_GOOD);
+    set_key(rig.a, ALL, EXTERNAL, RAW, NULL);
+    rig_good(DRIVE, REWIND);
+    read_from(rig.a, sizeof(raw));
+    len = answer.in_len;
+    memcpy(raw, answer.in, len);
+    put_be24(cdb + 2, (uint32_t)len);
+    CU_ASSERT_EQUAL(rig_send(rig.a, DRIVE, cdb, 6, raw, len, 0), SCSI_GOOD);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct sde s = sde_page(ALL, OFF, DECRYPT, "one");
+
+        s.page[5] = cases[i].check;
+        CU_ASSERT_EQUAL(sde_send(rig.a, &s), SCSI_GOOD);
+        locate16(0, 1);
+        if (cases[i].good) {
+            check_pattern(rig.a, 1000, 7);
+        } else {
+            read_from(rig.a, 1000);
+            CHECK_SENSE(KEY_DATA_PROTECT, ASC_INTEGRITY_FAILED);
+        }
+    }
+    rig_stop();
+}
+
 static const struct check_test tests[] = {
-    {"places", test_places},
-    {"gone", test_gone},
-    {"unknown", test_unknown},
-    {"crash", test_crash},
+    {"places", test_places}, {"gone", test_gone},       {"unknown", test_unknown},
+    {"crash", test_crash},   {"swapped", test_swapped}, {"moved_by_host", test_moved_by_host},
 };
 
 CHECK_MAIN("encrypted_places", tests)

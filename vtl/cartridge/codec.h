@@ -15,9 +15,11 @@
  * Encryption: AES-256-GCM.  What the key's owner must know is in the envelope in front of the
  * ciphertext: nonce, tag, a check value of the key, and the key-associated data (SSC-5 4.2.23).
  * All of it but the unauthenticated KAD is authenticated, and with it the block's length and
- * encodings.  Neither cartridge nor address is: a block that a host has read raw may be written to
- * another place in EXTERNAL mode and decrypted there, which is what that mode is for.  A block's
- * logical block protection is encrypted with it, as a CRC tells something of the plain block.
+ * encodings, and where it was written, if the key was told so: so a reader notices a block that was
+ * put elsewhere behind the drive's back.  A host may do that (EXTERNAL mode is for it), hence it is
+ * the reader who compares.  The cartridge is not authenticated: a clone and what was exported are
+ * as good as the original.  A block's logical block protection is encrypted with it, as a CRC tells
+ * something of the plain block.
  *
  * Thread rule: one thread at a time per struct codec and per struct codec_key.
  */
@@ -75,6 +77,9 @@ struct codec_key *codec_key_new(const uint8_t key[CODEC_KEY_SIZE], const struct 
                                 bool raw_disabled, struct error *err);
 void codec_key_free(struct codec_key *k); /* NULL is allowed */
 
+/* Where the next block is to be written; without, the blocks are good anywhere. */
+void codec_key_place(struct codec_key *k, uint32_t partition, uint64_t lba);
+
 /* What an envelope says, without any key. */
 struct codec_envelope {
     size_t size;         /* of the envelope: the ciphertext is behind it */
@@ -83,10 +88,15 @@ struct codec_envelope {
     uint8_t protection;  /* enum protection_method */
     bool raw_disabled;   /* not to be read raw */
     bool external;       /* written in EXTERNAL mode */
+    bool placed;         /* it says where it was encrypted for: */
+    uint32_t partition;
+    uint64_t lba;
     struct codec_kads kads;
 };
 
-#define CODEC_HEAD_MAX (CODEC_ENVELOPE_SIZE + CODEC_UKAD_MAX + CODEC_AKAD_MAX + CODEC_MKAD_MAX)
+#define CODEC_PLACE_SIZE 12
+#define CODEC_HEAD_MAX                                                                             \
+    (CODEC_ENVELOPE_SIZE + CODEC_UKAD_MAX + CODEC_AKAD_MAX + CODEC_MKAD_MAX + CODEC_PLACE_SIZE)
 
 /* The envelope of a block of `stored` bytes, the first of which, CODEC_HEAD_MAX or all, are in
  * head. ERR_CORRUPT: no envelope, or one that contradicts itself or its size. */

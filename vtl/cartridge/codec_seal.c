@@ -25,6 +25,7 @@ enum {
     ALGORITHM_AES_256_GCM = 1,
     FLAG_RAW_DISABLED = 0x01,
     FLAG_EXTERNAL = 0x02, /* not authenticated: it is set on the way to another place */
+    FLAG_PLACED = 0x04,   /* behind the key-associated data is partition and address */
     AT_FLAGS = 11,
     AT_NONCE = 12,
     AT_TAG = 24,
@@ -38,6 +39,9 @@ struct codec_key {
     uint8_t nonce[CODEC_NONCE_SIZE]; /* of the next block */
     struct codec_kads kads;
     bool raw_disabled;
+    bool placed;
+    uint32_t partition; /* placed: of the next block */
+    uint64_t lba;
 };
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -85,6 +89,13 @@ void codec_key_free(struct codec_key *k)
     munmap(k, sizeof(*k));
 }
 
+void codec_key_place(struct codec_key *k, uint32_t partition, uint64_t lba)
+{
+    k->placed = true;
+    k->partition = partition;
+    k->lba = lba;
+}
+
 static size_t kads_size(const struct codec_kads *kads)
 {
     return (size_t)kads->u_len + kads->a_len + kads->m_len;
@@ -92,7 +103,7 @@ static size_t kads_size(const struct codec_kads *kads)
 
 size_t codec_key_overhead(const struct codec_key *k)
 {
-    return CODEC_ENVELOPE_SIZE + kads_size(&k->kads);
+    return CODEC_ENVELOPE_SIZE + kads_size(&k->kads) + (k->placed ? CODEC_PLACE_SIZE : 0);
 }
 
 static void nonce_next(uint8_t nonce[CODEC_NONCE_SIZE])
@@ -143,11 +154,16 @@ static void envelope_put(const struct codec_key *k, const struct cartridge_block
     e[8] = kads->u_len;
     e[9] = kads->a_len;
     e[10] = kads->m_len;
-    e[AT_FLAGS] = k->raw_disabled ? FLAG_RAW_DISABLED : 0;
+    e[AT_FLAGS] =
+        (uint8_t)((k->raw_disabled ? FLAG_RAW_DISABLED : 0) | (k->placed ? FLAG_PLACED : 0));
     memcpy(e + AT_NONCE, k->nonce, CODEC_NONCE_SIZE);
     memcpy(at, kads->u, kads->u_len);
     memcpy(at + kads->u_len, kads->a, kads->a_len);
     memcpy(at + kads->u_len + kads->a_len, kads->m, kads->m_len);
+    if (k->placed) {
+        put_le32(at + kads_size(kads), k->partition);
+        put_le64(at + kads_size(kads) + 4, k->lba);
+    }
 }
 
 static bool envelope_lengths_hold(const struct codec_envelope *e, size_t len)
@@ -168,7 +184,7 @@ int codec_envelope(const void *head, size_t len, struct codec_envelope *out, str
     if (len < CODEC_ENVELOPE_SIZE || len > CARTRIDGE_STORED_MAX || e[0] != ENVELOPE_VERSION ||
         e[1] != ALGORITHM_AES_256_GCM || e[2] > CARTRIDGE_ZSTD || !protection_known(e[3]) ||
         e[8] > CODEC_UKAD_MAX || e[9] > CODEC_AKAD_MAX || e[10] > CODEC_MKAD_MAX ||
-        (e[AT_FLAGS] & ~(FLAG_RAW_DISABLED | FLAG_EXTERNAL)))
+        (e[AT_FLAGS] & ~(FLAG_RAW_DISABLED | FLAG_EXTERNAL | FLAG_PLACED)))
         return error_set(err, ERR_CORRUPT, "it is no encrypted block");
     out->compression = e[2];
     out->protection = e[3];
@@ -178,12 +194,18 @@ int codec_envelope(const void *head, size_t len, struct codec_envelope *out, str
     kads->m_len = e[10];
     out->raw_disabled = e[AT_FLAGS] & FLAG_RAW_DISABLED;
     out->external = e[AT_FLAGS] & FLAG_EXTERNAL;
-    out->size = CODEC_ENVELOPE_SIZE + kads_size(kads);
+    out->placed = e[AT_FLAGS] & FLAG_PLACED;
+    out->size =
+        CODEC_ENVELOPE_SIZE + kads_size(kads) + (out->placed ? (size_t)CODEC_PLACE_SIZE : 0);
     if (len < out->size || !envelope_lengths_hold(out, len))
         return error_set(err, ERR_CORRUPT, "the lengths of an encrypted block do not fit");
     memcpy(kads->u, at, kads->u_len);
     memcpy(kads->a, at + kads->u_len, kads->a_len);
     memcpy(kads->m, at + kads->u_len + kads->a_len, kads->m_len);
+    if (out->placed) {
+        out->partition = get_le32(at + kads_size(kads));
+        out->lba = get_le64(at + kads_size(kads) + 4);
+    }
     return 0;
 }
 
@@ -194,17 +216,18 @@ void codec_envelope_external(void *stored)
     e[AT_FLAGS] |= FLAG_EXTERNAL;
 }
 
-/* What is authenticated beside the payload: the envelope up to the tag, the A-KAD and the M-KAD. */
+/* What is authenticated beside the payload: the envelope up to the tag, the A-KAD, the M-KAD and
+ * the place. */
 static bool add_associated(EVP_CIPHER_CTX *ctx, const uint8_t *e)
 {
     uint8_t head[AT_TAG];
     const uint8_t *kads = e + CODEC_ENVELOPE_SIZE + e[8];
-    int n;
+    int len = e[9] + e[10] + (e[AT_FLAGS] & FLAG_PLACED ? CODEC_PLACE_SIZE : 0), n;
 
     memcpy(head, e, sizeof(head));
     head[AT_FLAGS] &= (uint8_t)~FLAG_EXTERNAL;
     return EVP_CipherUpdate(ctx, NULL, &n, head, sizeof(head)) == 1 &&
-           (e[9] + e[10] == 0 || EVP_CipherUpdate(ctx, NULL, &n, kads, e[9] + e[10]) == 1);
+           (len == 0 || EVP_CipherUpdate(ctx, NULL, &n, kads, len) == 1);
 }
 
 static EVP_CIPHER_CTX *cipher_begin(const struct codec_key *k, const uint8_t *e, bool encrypt)

@@ -111,8 +111,13 @@ static int encode(struct scsi_lu *lu, const struct scsi_nexus *nexus, const uint
 
     if (set->encryption == ENCRYPTION_EXTERNAL)
         return put_external(d, data, block, stored, err);
-    if (set->encryption == ENCRYPTION_ENCRYPT)
+    if (set->encryption == ENCRYPTION_ENCRYPT) {
+        struct cartridge_position pos;
+
+        cartridge_tell(d->cartridge, &pos);
         key = security_key(d->security, nexus);
+        codec_key_place(key, pos.partition, pos.lba);
+    }
     return codec_encode(d->codec->codec,
                         drive_compresses(lu) ? lu->target->compression : CARTRIDGE_PLAIN, key, data,
                         block, stored, err);
@@ -196,9 +201,24 @@ static int fetch(struct drive *d, uint8_t *target, size_t room, struct cartridge
     return cartridge_read_block(d->cartridge, buffer, CARTRIDGE_STORED_MAX, block, err);
 }
 
+/* Is this another block than the one that was written here?  Who does not care about the mode, or
+ * wants what was written in EXTERNAL mode, gets blocks that a host has moved.  What is recovered is
+ * nowhere. */
+static bool is_misplaced(const struct drive *d, const struct security_set *set,
+                         const struct codec_envelope *e)
+{
+    bool moved_by_host = e->external && (set->check == CHECK_NOT || set->check == CHECK_EXTERNAL);
+    struct cartridge_position pos; /* behind the block */
+
+    cartridge_tell(d->cartridge, &pos);
+    return e->placed && !d->recovering && !moved_by_host &&
+           (e->partition != pos.partition || e->lba + 1 != pos.lba);
+}
+
 /* May the nexus have this block, and how?  *raw: as it is stored. */
-static int admit(const struct security_set *set, const struct cartridge_block *block,
-                 const uint8_t *stored, bool *raw, struct error *err)
+static int admit(const struct drive *d, const struct security_set *set,
+                 const struct cartridge_block *block, const uint8_t *stored, bool *raw,
+                 struct error *err)
 {
     struct codec_envelope e;
 
@@ -217,6 +237,8 @@ static int admit(const struct security_set *set, const struct cartridge_block *b
     *raw = set->decryption == DECRYPTION_RAW;
     if (*raw && e.raw_disabled)
         return -REFUSED_RAW;
+    if (!*raw && set->key && codec_key_fits(set->key, stored) && is_misplaced(d, set, &e))
+        return -REFUSED_INTEGRITY;
     return 0;
 }
 
@@ -240,7 +262,7 @@ static int open_block(struct scsi_lu *lu, const struct scsi_nexus *nexus, uint8_
     struct drive *d = lu->drive;
     const struct security_set *set = security_of(d->security, nexus);
     uint8_t *plain = room >= o->block.length ? target : plain_buffer(d->codec);
-    int rc = admit(set, &o->block, at, &o->raw, err);
+    int rc = admit(d, set, &o->block, at, &o->raw, err);
 
     if (rc)
         return rc;
