@@ -8,8 +8,11 @@
 #include "vtl/tcmu/handler_capstan.c"
 
 #include <ftw.h>
+#include <semaphore.h>
+#include <stdarg.h>
 
 #include "common/bytes.h"
+#include "common/checked.h"
 #include "tests/unit/check.h"
 
 #define RING_SIZE 4096u
@@ -42,6 +45,20 @@ void *tcmur_dev_get_private(struct tcmu_device *dev)
 char *tcmu_dev_get_cfgstring(struct tcmu_device *dev)
 {
     return dev->config;
+}
+
+/* The runner's log: its last line. */
+static char logged[512];
+
+void tcmu_err_message(struct tcmu_device *dev, const char *function, int line, const char *format,
+                      ...)
+{
+    va_list args;
+
+    (void)dev, (void)function, (void)line;
+    va_start(args, format);
+    vsnprintf(logged, sizeof(logged), format, args);
+    va_end(args);
 }
 
 char *tcmu_dev_get_memory_info(struct tcmu_device *dev, void **base, size_t *len, off_t *offset)
@@ -124,6 +141,7 @@ static void make_library(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root_path));
     CHECK_OK(config_default(root_path, &config, &err), err);
     CHECK_OK(config_set(config, "library", "serial", "TCMUTEST01", &err), err);
+    CHECK_OK(config_set(config, "library", "compression", "none", &err), err);
     CHECK_OK(config_set(config, "iscsi", "target", "iqn.2026-11.test:tcmu", &err), err);
     CHECK_OK(config_write(config, &err), err);
     config_geometry(config, &geometry);
@@ -140,20 +158,61 @@ static void make_library(void)
 
 static void test_configuration(void)
 {
+    static const char *const wrong[] = {
+        "capstan/x/a",  "capstan/1/",   "capstan/1",    "capstan/9999/a",
+        "capstan//a",   "capstan/-1/a", "capstan/+1/a", "capstan/ 1/a",
+        "capstan/1x/a", "capstan1/a",   "other/1/a",    "",
+    };
     unsigned lun;
-    char root[256], *reason = NULL;
+    char root[256];
 
     CU_ASSERT_TRUE(parse_config("capstan/12/a/b", &lun, root, sizeof(root)));
     CU_ASSERT_EQUAL(lun, 12);
     CU_ASSERT_STRING_EQUAL(root, "/a/b");
-    CU_ASSERT_FALSE(parse_config("capstan/x/a", &lun, root, sizeof(root)));
-    CU_ASSERT_FALSE(parse_config("capstan/1/", &lun, root, sizeof(root)));
-    CU_ASSERT_FALSE(parse_config("capstan/1", &lun, root, sizeof(root)));
-    CU_ASSERT_FALSE(parse_config("capstan/9999/a", &lun, root, sizeof(root)));
     CU_ASSERT_FALSE(parse_config("capstan/1/abcdef", &lun, root, 4));
-    CU_ASSERT_FALSE(registered->check_config("other/1/a", &reason));
-    CU_ASSERT_PTR_NOT_NULL(reason);
-    free(reason);
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
+        CU_ASSERT_FALSE(parse_config(wrong[i], &lun, root, sizeof(root)));
+}
+
+/* What is told before a device is made. */
+static void test_check_config(void)
+{
+    static const struct {
+        const char *config, *words;
+    } wrong[] = {
+        {"other/1/a", "must be capstan/LUN/ROOT"},
+        {"capstan/1", "must be capstan/LUN/ROOT"},
+        {"capstan/999/tmp", "LUN 999"},
+        {"capstan/1/no/such/library", "/no/such/library"},
+    };
+    char right[300], *reason = NULL;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        CU_ASSERT_FALSE(registered->check_config(wrong[i].config, &reason));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(reason);
+        CU_ASSERT_PTR_NOT_NULL(strstr(reason, wrong[i].words));
+        free(reason);
+    }
+    snprintf(right, sizeof(right), "capstan/2%s", root_path);
+    CU_ASSERT_TRUE(registered->check_config(right, &reason));
+}
+
+/* Attributes written while the device is in use. */
+static void test_reconfig(void)
+{
+    struct tcmu_device dev = {0};
+    struct tcmulib_cfg_info change = {.type = TCMULIB_CFG_DEV_SIZE, .data.dev_size = 4711};
+    char other[] = "capstan/2/elsewhere";
+
+    device_setup(&dev, 1);
+    CU_ASSERT_EQUAL(registered->reconfig(&dev, &change), 0);
+    change = (struct tcmulib_cfg_info){.type = TCMULIB_CFG_WRITE_CACHE};
+    CU_ASSERT_EQUAL(registered->reconfig(&dev, &change), -EOPNOTSUPP);
+    change = (struct tcmulib_cfg_info){TCMULIB_CFG_DEV_CFGSTR, {.dev_cfgstring = other}};
+    CU_ASSERT_EQUAL(registered->reconfig(&dev, &change), -EOPNOTSUPP);
+    change.data.dev_cfgstring = dev.config;
+    CU_ASSERT_EQUAL(registered->reconfig(&dev, &change), 0);
+    free(dev.mailbox);
 }
 
 static void test_kernel_without_read_length_is_refused(void)
@@ -163,6 +222,7 @@ static void test_kernel_without_read_length_is_refused(void)
     device_setup(&dev, 1);
     dev.mailbox->flags = 0;
     CU_ASSERT_TRUE(registered->open(&dev, false) < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(logged, "short reads"));
     free(dev.mailbox);
 }
 
@@ -172,6 +232,7 @@ static void test_no_such_unit(void)
 
     device_setup(&dev, 99);
     CU_ASSERT_TRUE(registered->open(&dev, false) < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(logged, "no logical unit 99"));
     free(dev.mailbox);
 }
 
@@ -240,6 +301,83 @@ static void test_short_read(void)
     free(dev.mailbox);
 }
 
+/* [library] compression = none holds here too. */
+static off_t stored;
+
+static int add_size(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)path, (void)ftw;
+    if (type == FTW_F)
+        stored += st->st_size;
+    return 0;
+}
+
+static void test_compression(void)
+{
+    static const uint8_t write6[6] = {0x0a, 0, 1, 0, 0, 0}; /* 64 KiB, variable */
+    static const uint8_t filemark[6] = {0x10, 0, 0, 0, 1, 0};
+    static uint8_t zeros[65536];
+    struct tcmu_device dev = {0};
+
+    device_setup(&dev, 1);
+    CU_ASSERT_EQUAL_FATAL(registered->open(&dev, false), 0);
+    CU_ASSERT_EQUAL_FATAL(wait_ready(&dev), TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(run(&dev, write6, zeros, sizeof(zeros)).status, TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(run(&dev, filemark, NULL, 0).status, TCMUR_STATUS_OK);
+    stored = 0;
+    CU_ASSERT_EQUAL(nftw(root_path, add_size, 16, FTW_PHYS), 0);
+    CU_ASSERT_TRUE(stored >= 65536);
+    registered->close(&dev);
+    free(dev.mailbox);
+}
+
+/* The runner cancels a device's thread to close the device, maybe in the middle of a command. */
+static sem_t in_command;
+
+static bool slow_command(void *ctx, unsigned lun, const struct scsi_task *task,
+                         struct scsi_failure *failure)
+{
+    (void)ctx, (void)lun, (void)task, (void)failure;
+    sem_post(&in_command);
+    usleep(100000);
+    return false;
+}
+
+static void *rewind_slowly(void *arg)
+{
+    static const uint8_t rewind[6] = {0x01, 0, 0, 0, 0, 0};
+
+    run(arg, rewind, NULL, 0);
+    pthread_testcancel();
+    return NULL;
+}
+
+static void test_cancelled_in_a_command(void)
+{
+    static const struct scsi_layer slow = {.command = slow_command};
+    struct tcmu_device dev = {0};
+    struct tcmu_unit *unit;
+    pthread_t thread;
+    void *result = NULL;
+
+    sem_init(&in_command, 0, 0);
+    device_setup(&dev, 1);
+    CU_ASSERT_EQUAL_FATAL(registered->open(&dev, false), 0);
+    CU_ASSERT_EQUAL_FATAL(wait_ready(&dev), TCMUR_STATUS_OK);
+    unit = dev.private;
+    scsi_target_set_layer(unit->root->target, &slow);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, rewind_slowly, &dev), 0);
+    sem_wait(&in_command);
+    pthread_cancel(thread);
+    pthread_join(thread, &result);
+    CU_ASSERT_PTR_EQUAL(result, PTHREAD_CANCELED);
+    CU_ASSERT_FALSE(unit->running); /* the command was seen through */
+    scsi_target_set_layer(unit->root->target, NULL);
+    registered->close(&dev);
+    free(dev.mailbox);
+    sem_destroy(&in_command);
+}
+
 static void test_directions(void)
 {
     static const uint8_t verify[6] = {0x13, 0x02, 0, 0, 1, 0}, plain[6] = {0x13, 0, 0, 0, 1, 0};
@@ -278,10 +416,14 @@ static void test_library(void)
 static const struct check_test tests[] = {
     {"library", test_library}, /* first: the others need it */
     {"configuration", test_configuration},
+    {"check_config", test_check_config},
+    {"reconfig", test_reconfig},
     {"kernel_without_read_length_is_refused", test_kernel_without_read_length_is_refused},
     {"no_such_unit", test_no_such_unit},
     {"changer_and_drive", test_changer_and_drive},
     {"short_read", test_short_read},
+    {"compression", test_compression},
+    {"cancelled_in_a_command", test_cancelled_in_a_command},
     {"directions", test_directions},
     {"clean_up", test_clean_up},
 };

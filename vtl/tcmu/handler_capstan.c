@@ -21,7 +21,6 @@
 
 #include "common/cleanup.h"
 #include "common/error.h"
-#include "common/log.h"
 #include "vtl/control/config.h"
 #include "vtl/control/models.h"
 #include "vtl/library/library.h"
@@ -51,7 +50,7 @@ struct tcmu_unit {
     size_t buffer_size;
     pthread_mutex_t lock;
     pthread_cond_t finished;
-    bool running; /* a task is with the target; guarded by lock */
+    bool running; /* a task is with the target; guarded by lock once it is */
     struct scsi_task task;
 };
 
@@ -63,31 +62,63 @@ int handler_init(void);
 /* ---- configuration ----------------------------------------------------------------------------
  */
 
-/* "capstan/LUN/ROOT" to its parts; root keeps its leading slash. */
+#define SYNTAX                                                                                     \
+    "the configuration must be " SUBTYPE "/LUN/ROOT, such as " SUBTYPE "/1/var/lib/capstan"
+
+/* "capstan/LUN/ROOT" to its parts: LUN of one to three digits; root keeps its leading slash. */
 static bool parse_config(const char *config, unsigned *lun, char *root, size_t size)
 {
-    int used = 0;
+    size_t digits;
 
-    if (sscanf(config, SUBTYPE "/%3u%n", lun, &used) != 1 || used == 0)
+    if (strncmp(config, SUBTYPE "/", sizeof(SUBTYPE)) != 0)
         return false;
-    config += used;
-    if (config[0] != '/' || config[1] == '\0' || strlen(config) >= size)
+    config += sizeof(SUBTYPE);
+    digits = strspn(config, "0123456789");
+    if (digits < 1 || digits > 3 || config[digits] != '/' || config[digits + 1] == '\0')
+        return false;
+    *lun = (unsigned)strtoul(config, NULL, 10);
+    config += digits;
+    if (strlen(config) >= size)
         return false;
     snprintf(root, size, "%s", config);
     return true;
 }
 
+/* Asked before a device is made, by targetcli and the runner: a good sentence goes to the user. */
 static bool capstan_check_config(const char *config, char **reason)
 {
+    struct error err = ERROR_INIT;
+    struct config *loaded = NULL;
     unsigned lun;
     char root[256];
 
-    if (parse_config(config, &lun, root, sizeof(root)))
+    if (!parse_config(config, &lun, root, sizeof(root)))
+        error_set(&err, ERR_USAGE, SYNTAX);
+    else if (lun > LIBRARY_DRIVES_MAX)
+        error_set(&err, ERR_RANGE, "LUN %u is none: 0 is the changer, n the drive n-1", lun);
+    else if (config_load(root, &loaded, &err) == 0) {
+        config_free(loaded);
         return true;
-    if (asprintf(reason, "the configuration must be " SUBTYPE "/LUN/ROOT, for example " SUBTYPE
-                         "/1/var/lib/capstan") < 0)
-        *reason = NULL;
+    }
+    *reason = strdup(err.message);
     return false;
+}
+
+/* A tape has no size, so a new one changes nothing; LIO wants to have one all the same.  What a
+ * device is can't change under its initiators, and whether writes are buffered is theirs to say
+ * (MODE SELECT): these are refused rather than forgotten. */
+static int capstan_reconfig(struct tcmu_device *dev, struct tcmulib_cfg_info *change)
+{
+    switch (change->type) {
+    case TCMULIB_CFG_DEV_SIZE:
+        return 0;
+    case TCMULIB_CFG_DEV_CFGSTR:
+        return strcmp(change->data.dev_cfgstring, tcmu_dev_get_cfgstring(dev)) == 0 ? 0
+                                                                                    : -EOPNOTSUPP;
+    case TCMULIB_CFG_WRITE_CACHE:
+        return -EOPNOTSUPP;
+    }
+    return -EOPNOTSUPP;
 }
 
 /* ---- roots -------------------------------------------------------------------------------------
@@ -119,6 +150,8 @@ static int root_open(const char *path, struct tcmu_root **out, struct error *err
         rc = models_open_library(&root->models, config, &root->library, err);
     if (rc == 0)
         rc = scsi_target_create(root->library, &root->models.scsi, &root->target, err);
+    if (rc == 0)
+        scsi_target_set_compression(root->target, config_compression(config));
     config_free(config);
     if (rc < 0) {
         root_close(root);
@@ -203,7 +236,7 @@ static int unit_open(struct tcmu_device *dev, struct tcmu_unit *unit, struct err
     int rc;
 
     if (!parse_config(tcmu_dev_get_cfgstring(dev), &unit->lun, root, sizeof(root)))
-        return error_set(err, ERR_USAGE, "the configuration must be " SUBTYPE "/LUN/ROOT");
+        return error_set(err, ERR_USAGE, SYNTAX);
     rc = find_mailbox(dev, unit, err);
     if (rc == 0)
         rc = root_get(root, &unit->root, err);
@@ -220,13 +253,14 @@ static int capstan_open(struct tcmu_device *dev, bool reopen)
     struct tcmu_unit *unit = calloc(1, sizeof(*unit));
     struct error err = ERROR_INIT;
 
-    (void)reopen; /* everything a drive must remember is on disk */
+    (void)reopen; /* the runner passes false even when it has found the device after a restart */
     if (!unit)
         return -ENOMEM;
     pthread_mutex_init(&unit->lock, NULL);
     pthread_cond_init(&unit->finished, NULL);
     if (unit_open(dev, unit, &err) < 0) {
-        log_error("%s: %s", tcmu_dev_get_cfgstring(dev), err.message);
+        tcmu_err_message(dev, __func__, __LINE__, "%s: %s\n", tcmu_dev_get_cfgstring(dev),
+                         err.message);
         unit_free(unit);
         return -EINVAL;
     }
@@ -304,16 +338,20 @@ static void task_done(struct scsi_task *task)
     pthread_cond_signal(&unit->finished);
 }
 
+/* To its end: the runner cancels the device's thread when it closes the device, and a thread that
+ * dies here would leave the lock taken and the task without its memory. */
 static void run_task(struct tcmu_unit *unit)
 {
-    CLEANUP_UNLOCK(&unit->lock);
+    int before;
 
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     unit->running = true;
-    pthread_mutex_unlock(&unit->lock);
     scsi_target_submit(unit->root->target, &unit->task);
     pthread_mutex_lock(&unit->lock);
     while (unit->running)
         pthread_cond_wait(&unit->finished, &unit->lock);
+    pthread_mutex_unlock(&unit->lock);
+    pthread_setcancelstate(before, NULL);
 }
 
 static int status_to_runner(struct tcmulib_cmd *cmd, const struct scsi_task *task)
@@ -387,6 +425,7 @@ static struct tcmur_handler handler = {
     .subtype = SUBTYPE,
     .cfg_desc = SUBTYPE "/LUN/ROOT: LUN 0 the changer, n drive n-1; ROOT the library's directory",
     .check_config = capstan_check_config,
+    .reconfig = capstan_reconfig,
     .open = capstan_open,
     .close = capstan_close,
     .nr_threads = 0,

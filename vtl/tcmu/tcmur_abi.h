@@ -26,7 +26,22 @@
 #undef iovec
 
 struct tcmu_device;
-struct tcmulib_cfg_info;
+
+/* What is written to the attributes of a device that is enabled. */
+enum tcmulib_cfg_type {
+    TCMULIB_CFG_DEV_CFGSTR,
+    TCMULIB_CFG_DEV_SIZE,
+    TCMULIB_CFG_WRITE_CACHE,
+};
+
+struct tcmulib_cfg_info {
+    enum tcmulib_cfg_type type;
+    union {
+        uint64_t dev_size;
+        char *dev_cfgstring;
+        bool write_cache;
+    } data;
+};
 
 #define TCMUR_SENSE_SIZE 96
 
@@ -71,6 +86,10 @@ int tcmur_register_handler(struct tcmur_handler *handler);
 void tcmur_dev_set_private(struct tcmu_device *dev, void *private);
 void *tcmur_dev_get_private(struct tcmu_device *dev);
 char *tcmu_dev_get_cfgstring(struct tcmu_device *dev);
+
+/* A line in the runner's own log. */
+void tcmu_err_message(struct tcmu_device *dev, const char *function, int line, const char *format,
+                      ...) __attribute__((format(printf, 4, 5)));
 
 /* Returns the device's name, to be freed; *base is where its mailbox and ring are mapped. */
 char *tcmu_dev_get_memory_info(struct tcmu_device *dev, void **base, size_t *len, off_t *offset);
