@@ -57,6 +57,11 @@ is() { # NAME WANTED GOT
     verdict $? "$1"
 }
 
+told() { # NAME WORDS: the last command has said them
+    grep -q -- "$2" /tmp/out
+    verdict $? "$1"
+}
+
 same() { # NAME FILE FILE
     ok "$1" /usr/bin/cmp "$2" "$3"
 }
@@ -481,6 +486,12 @@ test_sessions() {
     fails "login with a wrong secret is refused" . login
     setting node.session.auth.password right-secret-12345
     relogin "login with CHAP"
+    logout
+    setting node.session.auth.username_in library
+    setting node.session.auth.password_in wrong-mutual-12345
+    fails "a target with a wrong secret is refused" . login
+    setting node.session.auth.password_in right-mutual-12345
+    relogin "login with mutual CHAP"
 }
 
 # A daemon killed with -9 comes back: the session heals, what was synchronised is there.
@@ -507,8 +518,9 @@ test_models() {
     target_stop
     sed -i 's/^model = .*/model = HPE-MSL-G3/; s/^drive_model = .*/drive_model = HPE-ULTRIUM-9/' \
         $CAPSTAN_ROOT/capstan.conf
-    setting node.session.auth.authmethod None
+    iscsiadm -m node -T "$TARGET" -o delete # it would still ask the target for a secret
     target_start plain || die "the target did not start as another model"
+    iscsiadm -m discovery -t st -p "$PORTAL" >/dev/null 2>&1
     ok "login" login
     have_devices || die "no devices after login"
     find_devices
@@ -533,12 +545,19 @@ quiet_kernel() {
 }
 
 session_start
-for t in ${TESTS:-changer write motion lengths fixed marks tar load partitions two_drives sg sessions}; do
+for part in /root/part_*.sh; do # more groups, which need the kernel itself
+    . "$part"
+done
+# What writes the data of sessions and kill comes last.
+groups='changer write motion lengths fixed marks tar load partitions tape_operations volumes persistent'
+groups="$groups attributes second_initiator long_motion two_drives sg sessions"
+for t in ${TESTS:-$groups}; do
     "test_$t"
 done
 quiet_kernel
 [ -n "${TESTS:-}" ] || {
     test_kill
+    [ -n "${NEXUSES:-}" ] || test_kill_under_load
     [ -z "${MODELS:-}" ] || test_models
 }
 logout

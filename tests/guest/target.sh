@@ -12,10 +12,12 @@ TARGET=$(sed -n 's/^target = //p' $CAPSTAN_ROOT/capstan.conf)
 export PORTAL TARGET
 
 target_start() { # plain|chap
-    sed -i '/^\(user\|secret_file\) = /d' $CAPSTAN_ROOT/capstan.conf
+    sed -i '/^\(mutual_\)\?\(user\|secret_file\) = /d' $CAPSTAN_ROOT/capstan.conf
     if [ "$1" = chap ]; then
-        (umask 077 && printf right-secret-12345 >$CAPSTAN_ROOT/secret)
-        sed -i "s|^\[chap\]|&\nuser = guest\nsecret_file = $CAPSTAN_ROOT/secret|" $CAPSTAN_ROOT/capstan.conf
+        (umask 077 && printf right-secret-12345 >$CAPSTAN_ROOT/secret &&
+            printf right-mutual-12345 >$CAPSTAN_ROOT/mutual)
+        sed -i "s|^\[chap\]|&\nuser = guest\nsecret_file = $CAPSTAN_ROOT/secret\n\
+mutual_user = library\nmutual_secret_file = $CAPSTAN_ROOT/mutual|" $CAPSTAN_ROOT/capstan.conf
     fi
     capstan serve --detach >>/tmp/target.log 2>&1
 }
