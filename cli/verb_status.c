@@ -4,10 +4,9 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/draw.h"
 #include "common/checked.h"
 #include "common/json.h"
-
-#define SLOTS_A_LINE 4
 
 const struct cli_option verb_status_options[] = {{NULL, NULL, NULL}};
 
@@ -43,14 +42,14 @@ static void print_heading(const json_t *status)
     printf("library %s at %s, serial %s\n", json_get_text(library, "name", "?"),
            json_get_text(library, "root", "?"), json_get_text(library, "serial", "?"));
     if (!running) {
-        printf("daemon: not running\n\n");
+        printf("daemon: not running\n");
         return;
     }
     printf("daemon: process %lld, target %s at", (long long)json_get_integer(daemon, "pid", 0),
            json_get_text(daemon, "target", "?"));
     json_array_foreach (portals, i, portal)
         printf("%s %s", i ? "," : "", json_string_value(portal));
-    printf("\n\n");
+    printf("\n");
 }
 
 /* The position of a drive is an object of its own; in the table its members are columns. */
@@ -68,28 +67,19 @@ static int flatten_positions(json_t *drives, struct error *err)
     return 0;
 }
 
-/* Slots side by side; a big library shows its full ones only. */
-static void print_places(const json_t *places, const char *what)
+static void print_robot(const json_t *robot)
 {
-    size_t total = json_array_size(places), i, shown = 0, empty = 0;
-    bool all = total <= 100;
-    json_t *place;
+    const char *state = json_get_text(robot, "state", "unknown");
+    const char *from = json_get_text(robot, "from", NULL);
+    char age[DRAW_AGE_SIZE];
 
-    if (total == 0)
-        return;
-    printf("\n%s\n", what);
-    json_array_foreach (places, i, place) {
-        const char *cartridge = json_get_text(place, "cartridge", NULL);
-        bool missing = json_is_true(json_object_get(place, "missing"));
-
-        empty += !cartridge;
-        if (!cartridge && !all)
-            continue;
-        printf("  %-9s %-12s%s%s", json_get_text(place, "place", "?"), cartridge ? cartridge : "-",
-               missing ? " (missing)" : "", ++shown % SLOTS_A_LINE == 0 ? "\n" : "");
-    }
-    printf("%s", shown % SLOTS_A_LINE ? "\n" : "");
-    printf("  %zu of %zu full\n", total - empty, total);
+    printf("robot: %s", state);
+    if (from)
+        printf("%s%s -> %s", strcmp(state, "moving") == 0 ? ", " : ", last ", from,
+               json_get_text(robot, "to", "?"));
+    if (json_object_get(robot, "age_ms"))
+        printf(", %s", draw_age(json_get_integer(robot, "age_ms", 0), age));
+    printf("\n");
 }
 
 static int print_status(json_t *status, struct error *err)
@@ -100,13 +90,16 @@ static int print_status(json_t *status, struct error *err)
     int rc;
 
     print_heading(status);
+    if (json_is_true(json_object_get(json_object_get(status, "daemon"), "running")))
+        print_robot(json_object_get(status, "robot"));
+    printf("\n");
     rc = flatten_positions(drives, err);
     if (!rc)
         rc = table_print(stdout, drive_columns, ARRAY_LENGTH(drive_columns), drives, err);
     if (rc)
         return rc;
-    print_places(json_object_get(status, "slots"), "SLOTS");
-    print_places(json_object_get(status, "import_export"), "IMPORT/EXPORT");
+    draw_places(json_object_get(status, "slots"), "SLOTS", draw_width());
+    draw_places(json_object_get(status, "import_export"), "IMPORT/EXPORT", draw_width());
     if (json_array_size(vault) > 0) {
         printf("\n");
         rc = table_print(stdout, vault_columns, ARRAY_LENGTH(vault_columns), vault, err);

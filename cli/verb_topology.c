@@ -137,10 +137,10 @@ static const struct table_column drive_columns[] = {
 };
 
 static const struct table_column slot_columns[] = {
-    {"PLACE", "place", TABLE_TEXT},
-    {"ELEMENT", "element", TABLE_NUMBER},
-    {"CARTRIDGE", "cartridge", TABLE_TEXT},
-    {"CHANGED", "changed", TABLE_TIME},
+    {"PLACE", "place", TABLE_TEXT},           {"ELEMENT", "element", TABLE_NUMBER},
+    {"CARTRIDGE", "cartridge", TABLE_TEXT},   {"STATE", "state", TABLE_TEXT},
+    {"KNOWN BY", "state_source", TABLE_TEXT}, {"SEEN", "observed", TABLE_TIME},
+    {"CHANGED", "changed", TABLE_TIME},       {"ALTERNATE TAG", "alternate_tag", TABLE_TEXT},
 };
 
 static int list_part(struct cli *cli, const char *key, const char *more,

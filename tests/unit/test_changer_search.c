@@ -327,14 +327,30 @@ static void test_whole_descriptors(void)
 
 static void test_doors(void)
 {
+    struct scsi_door_state door;
+    struct scsi_robot_state robot;
+    int64_t start;
+
     rig_start();
+    scsi_target_door_state(rig.target, IE(0), &door);
+    CU_ASSERT(!door.open && !door.commanded && door.since_ns > 0);
+    start = door.since_ns;
     rig_good(CHANGER, "1b 00 00 10 00 00"); /* open ie 0 */
+    scsi_target_door_state(rig.target, IE(0), &door);
+    CU_ASSERT(door.open && door.commanded && door.since_ns > start);
+    scsi_target_door_state(rig.target, IE(1), &door);
+    CU_ASSERT(!door.open && door.since_ns == start);
     status(0x10, 0, 0xffff, 0, 4096);
     CU_ASSERT_EQUAL(descriptor(IE(0))[2] & 0x08, 0); /* no access */
     CU_ASSERT_EQUAL(descriptor(IE(1))[2] & 0x08, 0x08);
     move(SLOT(0), IE(0));
     CHECK_SENSE(KEY_NOT_READY, ASC_MANUAL_INTERVENTION);
+    scsi_target_robot_state(rig.target, &robot);
+    CU_ASSERT(!robot.moving && robot.moves == 0 && robot.observed_ns == start);
     CU_ASSERT_EQUAL(move(SLOT(0), IE(1)), SCSI_GOOD);
+    scsi_target_robot_state(rig.target, &robot);
+    CU_ASSERT(!robot.moving && !robot.failed && robot.moves == 1 && robot.observed_ns > start);
+    CU_ASSERT(robot.from == SLOT(0) && robot.to == IE(1));
     rig_good(CHANGER, "b1 00 00 10 01 00 00 00 00 00 00 00"); /* close it */
     CU_ASSERT_EQUAL(rig_cdb(rig.a, CHANGER, TUR, NULL, 0, 0), SCSI_GOOD);
     rig_cdb(rig.b, CHANGER, TUR, NULL, 0, 0);

@@ -29,30 +29,95 @@ struct picture {
     struct error *err;
 };
 
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Every state says how it is known, and since when.  at_ns 0: never. */
+static int state_put(json_t *row, const char *state, const char *source, int64_t at_ns,
+                     struct error *err)
+{
+    if (json_object_set_new(row, "state", json_string(state)) ||
+        json_object_set_new(row, "state_source", json_string(source)))
+        return operation_no_memory(err);
+    if (at_ns == 0)
+        return 0;
+    if (json_object_set_new(row, "age_ms", json_integer((now_ns() - at_ns) / 1000000)))
+        return operation_no_memory(err);
+    return json_set_time(row, "observed", at_ns, err);
+}
+
+static const char *evidence_word(const struct library_element *e)
+{
+    static const char *const words[] = {[EVIDENCE_RECORDED] = "recorded",
+                                        [EVIDENCE_INVENTORY] = "inventory",
+                                        [EVIDENCE_MOVE] = "move",
+                                        [EVIDENCE_OPERATOR] = "operator"};
+
+    return words[e->evidence];
+}
+
+/* What could not be looked at is unknown; "last" tells what library.db has. */
+static int element_state_put(json_t *row, const struct library_element *e, struct error *err)
+{
+    const char *word = e->missing ? "missing" : e->full ? "full" : "empty";
+    bool unknown = e->evidence == EVIDENCE_RECORDED;
+
+    if (unknown && json_object_set_new(row, "last", json_string(word)))
+        return operation_no_memory(err);
+    return state_put(row, unknown ? "unknown" : word, evidence_word(e), e->observed_ns, err);
+}
+
+static int element_more(const struct library *lib, json_t *row, const struct library_element *e,
+                        struct error *err)
+{
+    char source[PLACE_TEXT_SIZE];
+    json_t *from = e->source_valid ? json_string(place_text(lib, e->source, source)) : json_null();
+
+    if (json_object_set_new(row, "source", from) ||
+        (e->missing && json_object_set_new(row, "missing", json_true())) ||
+        (*e->alternate && json_object_set_new(row, "alternate_tag", json_string(e->alternate))))
+        return operation_no_memory(err);
+    return e->changed_ns ? json_set_time(row, "changed", e->changed_ns, err) : 0;
+}
+
 /* What every kind of element has in common. */
 static json_t *element_row(const struct library *lib, const struct library_element *e,
                            struct error *err)
 {
-    char place[PLACE_TEXT_SIZE], source[PLACE_TEXT_SIZE];
+    char place[PLACE_TEXT_SIZE];
     json_t *row =
         json_pack("{sssisbss?}", "place", place_text(lib, e->address, place), "element",
                   (int)e->address, "full", e->full, "cartridge", e->full ? e->barcode : NULL);
+    int rc = row ? element_more(lib, row, e, err) : operation_no_memory(err);
 
-    if (row && e->missing)
-        json_object_set_new(row, "missing", json_true());
-    if (row && e->changed_ns && json_set_time(row, "changed", e->changed_ns, err)) {
-        json_decref(row);
-        return NULL;
-    }
-    if (!row ||
-        json_object_set_new(row, "source",
-                            e->source_valid ? json_string(place_text(lib, e->source, source))
-                                            : json_null())) {
-        json_decref(row);
-        operation_no_memory(err);
-        return NULL;
-    }
-    return row;
+    if (rc == 0)
+        rc = element_state_put(row, e, err);
+    if (rc == 0)
+        return row;
+    json_decref(row);
+    return NULL;
+}
+
+static int door_put(const struct picture *p, json_t *row, const struct library_element *e)
+{
+    struct scsi_door_state d;
+    json_t *more;
+    int rc;
+
+    if (!p->control->target)
+        return 0;
+    scsi_target_door_state(p->control->target, e->address, &d);
+    more = json_object();
+    if (!more || json_object_set_new(row, "door", more))
+        return operation_no_memory(p->err);
+    rc = state_put(more, d.open ? "open" : "shut", d.commanded ? "command" : "start", d.since_ns,
+                   p->err);
+    return rc;
 }
 
 static const char *drive_word(const struct scsi_drive_state *state)
@@ -61,25 +126,14 @@ static const char *drive_word(const struct scsi_drive_state *state)
 }
 
 /* What was not observed within its lease is unknown, and only what it was is told. */
-static int drive_word_put(json_t *row, const struct scsi_drive_state *state, int64_t age_ns,
-                          struct error *err)
+static int drive_word_put(json_t *row, const struct scsi_drive_state *state, struct error *err)
 {
-    bool stale = age_ns > STATUS_LEASE_NS;
-    json_t *more = json_pack("{sssssIss*}", "state", stale ? "unknown" : drive_word(state),
-                             "state_source", "observed", "age_ms", (json_int_t)(age_ns / 1000000),
-                             "last", stale ? drive_word(state) : NULL);
-    int rc = more && json_object_update(row, more) == 0 ? 0 : operation_no_memory(err);
+    bool stale = now_ns() - state->observed_ns > STATUS_LEASE_NS;
 
-    json_decref(more);
-    return rc;
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    if (stale && json_object_set_new(row, "last", json_string(drive_word(state))))
+        return operation_no_memory(err);
+    return state_put(row, stale ? "unknown" : drive_word(state), "observed", state->observed_ns,
+                     err);
 }
 
 static int drive_details(json_t *row, const struct scsi_drive_state *state, struct error *err)
@@ -96,9 +150,7 @@ static int drive_details(json_t *row, const struct scsi_drive_state *state, stru
         return operation_no_memory(err);
     }
     json_decref(more);
-    rc = drive_word_put(row, state, now_ns() - state->observed_ns, err);
-    if (!rc)
-        rc = json_set_time(row, "observed", state->observed_ns, err);
+    rc = drive_word_put(row, state, err);
     if (rc || !state->loaded)
         return rc;
     more = json_pack("{sIsIsIsIsIsb}", "partition", (json_int_t)pos->partition, "block",
@@ -124,10 +176,7 @@ static int drive_complete(struct picture *p, json_t *row, const struct library_e
     if (json_object_set_new(row, "drive", json_integer(drive)))
         return operation_no_memory(p->err);
     if (e->removed || !p->control->target)
-        return json_object_set_new(row, "state", json_string(recorded_word(e))) ||
-                       json_object_set_new(row, "state_source", json_string("recorded"))
-                   ? operation_no_memory(p->err)
-                   : 0;
+        return state_put(row, recorded_word(e), "recorded", e->changed_ns, p->err);
     rc = scsi_target_drive_state(p->control->target, drive, &state, p->err);
     return rc ? rc : drive_details(row, &state, p->err);
 }
@@ -142,6 +191,8 @@ static int element_add(void *ctx, const struct library_element *e)
         return -ERR_NO_MEMORY;
     if (e->type == ELEMENT_DRIVE)
         rc = drive_complete(p, row, e);
+    else if (e->type == ELEMENT_IMPORT_EXPORT)
+        rc = door_put(p, row, e);
     if (rc) {
         json_decref(row);
         return rc;
@@ -237,6 +288,33 @@ static int library_add(struct control *control, json_t *result, struct error *er
     return rc ? rc : json_set_bytes(about, "root", config->root, strlen(config->root), err);
 }
 
+static int robot_add(struct control *control, json_t *result, struct error *err)
+{
+    char from[PLACE_TEXT_SIZE], to[PLACE_TEXT_SIZE];
+    struct scsi_robot_state r;
+    json_t *row = json_object();
+    int rc = 0;
+
+    if (!row || json_object_set_new(result, "robot", row))
+        return operation_no_memory(err);
+    if (!control->target)
+        return state_put(row, "unknown", "recorded", 0, err);
+    scsi_target_robot_state(control->target, &r);
+    if (json_object_set_new(row, "moves", json_integer((json_int_t)r.moves)) ||
+        json_object_set_new(row, "failures", json_integer((json_int_t)r.failures)) ||
+        (r.from != r.to &&
+         (json_object_set_new(row, "from",
+                              json_string(place_text(control->library, r.from, from))) ||
+          json_object_set_new(row, "to", json_string(place_text(control->library, r.to, to))))))
+        rc = operation_no_memory(err);
+    return rc ? rc
+              : state_put(row,
+                          r.moving   ? "moving"
+                          : r.failed ? "failed"
+                                     : "idle",
+                          r.from != r.to ? "move" : "start", r.observed_ns, err);
+}
+
 static int vault_add(struct control *control, json_t *result, struct error *err)
 {
     json_t *list = NULL;
@@ -258,6 +336,8 @@ int operation_status(struct control *control, const json_t *args, json_t **out, 
         rc = library_add(control, result, err);
     if (!rc)
         rc = daemon_add(control, result, err);
+    if (!rc)
+        rc = robot_add(control, result, err);
     if (!rc)
         rc = elements_add(control, result, "drives", ELEMENT_DRIVE, err);
     if (!rc)

@@ -30,7 +30,9 @@ struct changer {
     struct changer_counters counters;
     struct element_counters *elements; /* by address; pages that are not touched cost nothing */
     struct volume_search *searches;    /* at most one per nexus */
-    bool open[LIBRARY_IMPORT_EXPORT_MAX];
+    /* What an operator may see while a job runs; changed with lu->device and lu->lock held. */
+    struct scsi_robot_state robot;
+    struct scsi_door_state doors[LIBRARY_IMPORT_EXPORT_MAX];
 };
 
 int changer_create(struct scsi_lu *lu, struct error *err);
@@ -85,6 +87,8 @@ void changer_report(struct element_report *w, struct scsi_task *task);
 
 /* What is wrong with an element: an additional sense code, or 0. */
 uint16_t changer_exception(struct scsi_lu *lu, const struct library_element *e);
+
+int64_t changer_now(void); /* ns since 1970 */
 
 bool changer_is_open(const struct scsi_lu *lu, uint16_t address);
 

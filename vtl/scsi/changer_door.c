@@ -18,7 +18,28 @@ static unsigned door(const struct scsi_lu *lu, uint16_t address)
 
 bool changer_is_open(const struct scsi_lu *lu, uint16_t address)
 {
-    return door(lu, address) < LIBRARY_IMPORT_EXPORT_MAX && lu->changer->open[door(lu, address)];
+    return door(lu, address) < LIBRARY_IMPORT_EXPORT_MAX &&
+           lu->changer->doors[door(lu, address)].open;
+}
+
+static void turn(struct scsi_lu *lu, struct scsi_door_state *d, bool open)
+{
+    pthread_mutex_lock(&lu->lock);
+    *d = (struct scsi_door_state){.open = open, .commanded = true, .since_ns = changer_now()};
+    pthread_mutex_unlock(&lu->lock);
+}
+
+void scsi_target_door_state(struct scsi_target *target, uint16_t address,
+                            struct scsi_door_state *out)
+{
+    struct scsi_lu *lu = &target->lus[0];
+    unsigned n = door(lu, address);
+
+    memset(out, 0, sizeof(*out));
+    pthread_mutex_lock(&lu->lock);
+    if (n < LIBRARY_IMPORT_EXPORT_MAX)
+        *out = lu->changer->doors[n];
+    pthread_mutex_unlock(&lu->lock);
 }
 
 void cmd_open_close(struct scsi_lu *lu, struct scsi_task *task)
@@ -26,7 +47,7 @@ void cmd_open_close(struct scsi_lu *lu, struct scsi_task *task)
     uint16_t address = get_be16(task->cdb + 2);
     unsigned action = task->cdb[4] & 0x1f;
     struct library_element e;
-    bool *open;
+    struct scsi_door_state *d;
 
     if (library_element(lu->target->library, address, &e, NULL) != 0 ||
         e.type != ELEMENT_IMPORT_EXPORT) {
@@ -37,14 +58,14 @@ void cmd_open_close(struct scsi_lu *lu, struct scsi_task *task)
         task_bad_cdb(lu, task, 4, 4);
         return;
     }
-    open = &lu->changer->open[door(lu, address)];
+    d = &lu->changer->doors[door(lu, address)];
     if (action == ACTION_OPEN && lu_prevented(lu)) {
         task_fail(lu, task, KEY_ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED);
         return;
     }
-    if (action == ACTION_OPEN && !*open)
+    if (action == ACTION_OPEN && !d->open)
         lu->changer->counters.doors_opened++;
-    if (action == ACTION_CLOSE && *open)
+    if (action == ACTION_CLOSE && d->open)
         attention_raise(lu, ASC_IMPORT_EXPORT_ACCESSED, task->nexus);
-    *open = action == ACTION_OPEN;
+    turn(lu, d, action == ACTION_OPEN);
 }

@@ -84,6 +84,45 @@ static int check_ends(struct robot_job *job, uint16_t from, uint16_t to,
     return 0;
 }
 
+/* ---- what an operator sees of it ------------------------------------------------------------- */
+
+static void robot_begin(struct robot_job *job)
+{
+    struct scsi_lu *lu = &job->target->lus[0];
+    struct scsi_robot_state *r = &lu->changer->robot;
+
+    pthread_mutex_lock(&lu->lock);
+    r->moving = true;
+    r->from = job->from;
+    r->to = job->first;
+    r->observed_ns = changer_now();
+    pthread_mutex_unlock(&lu->lock);
+}
+
+static int robot_end(struct robot_job *job, int rc)
+{
+    struct scsi_lu *lu = &job->target->lus[0];
+    struct scsi_robot_state *r = &lu->changer->robot;
+
+    pthread_mutex_lock(&lu->lock);
+    r->moving = false;
+    r->failed = rc != 0 && job->failure.key == KEY_HARDWARE_ERROR;
+    r->moves = lu->changer->counters.moves;
+    r->failures += r->failed;
+    r->observed_ns = changer_now();
+    pthread_mutex_unlock(&lu->lock);
+    return rc;
+}
+
+void scsi_target_robot_state(struct scsi_target *target, struct scsi_robot_state *out)
+{
+    struct scsi_lu *lu = &target->lus[0];
+
+    pthread_mutex_lock(&lu->lock);
+    *out = lu->changer->robot;
+    pthread_mutex_unlock(&lu->lock);
+}
+
 /* A layer in front of the robot may have it fail. */
 static int check_layer(struct robot_job *job, uint16_t from, uint16_t to, struct error *err)
 {
@@ -139,9 +178,11 @@ int robot_move(struct robot_job *job, struct error *err)
     if (destination.full)
         return error_set(err, ERR_EXISTS, "Element %u is full: cartridge %s is in it", job->first,
                          destination.barcode);
-    if ((rc = check_layer(job, job->from, job->first, err)) != 0)
-        return rc;
-    return with_drive_released(job, job->from, move_one, err);
+    robot_begin(job);
+    rc = check_layer(job, job->from, job->first, err);
+    if (rc == 0)
+        rc = with_drive_released(job, job->from, move_one, err);
+    return robot_end(job, rc);
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -228,10 +269,11 @@ static int exchange(struct robot_job *job, struct error *err)
     if (job->from == job->first || job->first == job->second ||
         (second.full && job->second != job->from))
         return error_set(err, ERR_EXISTS, "Element %u is full", job->second);
-    if ((rc = check_layer(job, job->first, job->second, err)) != 0 ||
-        (rc = check_layer(job, job->from, job->first, err)) != 0)
-        return rc;
-    return with_drive_released(job, job->first, exchange_source_released, err);
+    robot_begin(job);
+    if ((rc = check_layer(job, job->first, job->second, err)) == 0 &&
+        (rc = check_layer(job, job->from, job->first, err)) == 0)
+        rc = with_drive_released(job, job->first, exchange_source_released, err);
+    return robot_end(job, rc);
 }
 
 void cmd_exchange_medium(struct scsi_lu *lu, struct scsi_task *task)

@@ -166,6 +166,25 @@ struct scsi_drive_state {
 int scsi_target_drive_state(struct scsi_target *target, unsigned drive,
                             struct scsi_drive_state *out, struct error *err);
 
+/* The robot, as its last job left it. */
+struct scsi_robot_state {
+    bool moving; /* from `from` to `to`, since observed_ns */
+    bool failed; /* the last job ended with a HARDWARE ERROR */
+    uint16_t from, to;
+    uint64_t moves, failures; /* since the start */
+    int64_t observed_ns;      /* when it began or ended to be so; the start, if it had no job */
+};
+void scsi_target_robot_state(struct scsi_target *target, struct scsi_robot_state *out);
+
+/* Whether the door of the import/export element at address is open, since when, and whether by a
+ * command; they are shut at a start. */
+struct scsi_door_state {
+    bool open, commanded;
+    int64_t since_ns;
+};
+void scsi_target_door_state(struct scsi_target *target, uint16_t address,
+                            struct scsi_door_state *out);
+
 /* What an operator at the library's panel does: move between any two elements, unloading a drive
  * that is the source first (ERR_BUSY if removal is prevented), raising the unit attentions that
  * hosts expect.  The changer's MOVE MEDIUM goes the same way. */
