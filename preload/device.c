@@ -285,6 +285,63 @@ struct unit *device_unit(unsigned lun)
     return &house.units[lun];
 }
 
+/* ---- the lock ---------------------------------------------------------------------------- */
+
+/* All but those that tell of an error of this very thread. */
+static void signals_hold(sigset_t *before, int *cancellation)
+{
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    sigset_t all;
+
+    sigfillset(&all);
+    for (size_t i = 0; i < ARRAY_LENGTH(own); i++)
+        sigdelset(&all, own[i]);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancellation);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+static void signals_release(const sigset_t *before, int cancellation)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+    pthread_setcancelstate(cancellation, NULL);
+}
+
+static bool unit_take(struct unit *unit, bool waits)
+{
+    sigset_t before;
+    int cancellation;
+
+    signals_hold(&before, &cancellation);
+    if ((waits ? pthread_mutex_lock(&unit->lock) : pthread_mutex_trylock(&unit->lock)) != 0) {
+        signals_release(&before, cancellation);
+        return false;
+    }
+    unit->signals = before;
+    unit->cancellation = cancellation;
+    return true;
+}
+
+void unit_lock(struct unit *unit)
+{
+    (void)unit_take(unit, true);
+}
+
+bool unit_trylock(struct unit *unit)
+{
+    return unit_take(unit, false);
+}
+
+void unit_unlock(struct unit *unit)
+{
+    sigset_t before = unit->signals;
+    int cancellation = unit->cancellation;
+
+    pthread_mutex_unlock(&unit->lock);
+    signals_release(&before, cancellation);
+}
+
+/* ---- logging in -------------------------------------------------------------------------- */
+
 int device_socket_type(int type)
 {
     return logging_in ? type | SOCK_CLOEXEC : type;

@@ -22,6 +22,7 @@
 #define CAPSTAN_PRELOAD_DEVICE_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -43,6 +44,8 @@ struct device {
 /* A logical unit, as this process sees it. */
 struct unit {
     pthread_mutex_t lock; /* guards what follows, and everything that goes to the drive */
+    sigset_t signals;     /* of the thread that has the lock, for when it lets it go */
+    int cancellation;     /* ... and its cancel state */
     unsigned lun;
     struct session *session;
     int socket;       /* of the session; -1: none */
@@ -82,6 +85,13 @@ int device_open_lock(unsigned lun, int flags);
 void device_close_all(bool tapes[UNITS_MAX]);
 
 struct unit *device_unit(unsigned lun);
+/* As in a call of the kernel's drivers, no signal handler runs and no thread is cancelled while a
+ * unit is locked: a handler that ends the program would find the session in the middle of a
+ * command.
+ */
+void unit_lock(struct unit *unit);
+bool unit_trylock(struct unit *unit);
+void unit_unlock(struct unit *unit);
 /* The unit's session, made if there is none.  0, or a negated errno: ENXIO if the daemon can't be
  * reached, EIO once the session was lost.  The lock is held. */
 int device_session(struct unit *unit);

@@ -447,17 +447,17 @@ __attribute__((destructor)) static void finish(void)
     for (unsigned lun = 0; lun < UNITS_MAX; lun++) {
         struct unit *unit = device_unit(lun);
 
-        if (pthread_mutex_trylock(&unit->lock) != 0)
+        if (!unit_trylock(unit))
             continue;
-        pthread_mutex_unlock(&unit->lock);
+        unit_unlock(unit);
         if (tapes[lun])
             st_closed(lun);
         /* Other threads run on: the session goes while none of them can be in it. */
-        if (pthread_mutex_trylock(&unit->lock) != 0)
+        if (!unit_trylock(unit))
             continue;
         if (unit->session)
             device_logout(unit);
-        pthread_mutex_unlock(&unit->lock);
+        unit_unlock(unit);
     }
 }
 

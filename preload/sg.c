@@ -35,17 +35,26 @@
 #define NEXT_CMD_LEN     0x2283
 #define ACCESS_COUNT_GET 0x2289
 
+/* 0 or a negated errno; a lost session is made anew, as a device that came back. */
+static int open_unit(struct unit *unit)
+{
+    int rc = device_session(unit);
+
+    if (rc == 0 && session_ready(unit->session, NULL) == -ERR_CLOSED) {
+        device_logout(unit);
+        rc = device_session(unit);
+    }
+    return rc;
+}
+
 int sg_open(struct device device, int flags)
 {
     struct unit *unit = device_unit(device.lun);
     int fd, rc;
-    CLEANUP_UNLOCK(&unit->lock);
 
-    rc = device_session(unit);
-    if (rc == 0 && session_ready(unit->session, NULL) == -ERR_CLOSED) {
-        device_logout(unit); /* lost; a new one, as by a device that came back */
-        rc = device_session(unit);
-    }
+    unit_lock(unit);
+    rc = open_unit(unit);
+    unit_unlock(unit);
     if (rc) {
         errno = -rc;
         return -1;
@@ -263,8 +272,9 @@ int sg_ioctl(struct device device, unsigned long request, void *arg)
     if (rc < 0 && !arg && (request == SG_IO || request == SG_GET_SCSI_ID || request == GET_IDLUN))
         rc = EFAULT;
     if (rc < 0) {
-        CLEANUP_UNLOCK(&unit->lock);
+        unit_lock(unit);
         rc = with_device(device, unit, request, arg);
+        unit_unlock(unit);
     }
     if (rc == 0)
         return 0;

@@ -20,20 +20,20 @@ int st_begin(struct st *st, struct device device)
 
     st->unit = device_unit(device.lun);
     st->read_only = device.access == O_RDONLY;
-    pthread_mutex_lock(&st->unit->lock);
+    unit_lock(st->unit);
     rc = device_session(st->unit);
     st_state_load(st);
     if (rc == 0 && !st->unit->checked)
         rc = st_check(st);
     if (rc)
-        pthread_mutex_unlock(&st->unit->lock);
+        unit_unlock(st->unit);
     return rc;
 }
 
 void st_end(struct st *st)
 {
     st_state_save(st);
-    pthread_mutex_unlock(&st->unit->lock);
+    unit_unlock(st->unit);
 }
 
 /* libc's way to answer. */
@@ -206,13 +206,11 @@ static int open_session(struct unit *unit)
 }
 
 /* The state does not speak of the drive until it is known where it is. */
-static int open_drive(struct device device, int flags)
+static int open_unit(struct unit *unit, struct device device, int flags)
 {
-    struct st st = {.unit = device_unit(device.lun)};
-    int rc;
-    CLEANUP_UNLOCK(&st.unit->lock);
+    struct st st = {.unit = unit};
+    int rc = open_session(unit);
 
-    rc = open_session(st.unit);
     if (rc)
         return rc;
     st_state_load(&st);
@@ -223,6 +221,17 @@ static int open_drive(struct device device, int flags)
     st.state.rewind = device.kind == DEVICE_ST;
     st_state_save(&st);
     return 0;
+}
+
+static int open_drive(struct device device, int flags)
+{
+    struct unit *unit = device_unit(device.lun);
+    int rc;
+
+    unit_lock(unit);
+    rc = open_unit(unit, device, flags);
+    unit_unlock(unit);
+    return rc;
 }
 
 int st_open(struct device device, int flags)
