@@ -87,6 +87,9 @@ void cli_help(void);                             /* all verbs */
 void cli_help_verb(const struct cli_verb *verb); /* one */
 int cli_help_json(struct error *err);            /* verbs, options, keys, exit codes */
 
+/* completion.c */
+void cli_completion(void); /* for bash */
+
 /* output.c */
 
 /* Perform an operation on the library, whoever has it, and give its result.  args is taken over. */

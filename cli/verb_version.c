@@ -10,7 +10,10 @@
 #include "common/checked.h"
 
 const struct cli_option verb_version_options[] = {{NULL, NULL, NULL}};
-const struct cli_option verb_help_options[] = {{NULL, NULL, NULL}};
+const struct cli_option verb_help_options[] = {
+    {"completion", NULL, "print the completion of command lines for bash"},
+    {NULL, NULL, NULL},
+};
 
 static const struct {
     const char *name, *what;
@@ -68,6 +71,10 @@ int verb_help(struct cli *cli, struct error *err)
 
     if (cli->json)
         return cli_help_json(err);
+    if (cli_flag(cli, "completion")) {
+        cli_completion();
+        return 0;
+    }
     if (cli->operand_count == 0) {
         cli_help();
         return 0;
