@@ -192,6 +192,10 @@ bool cartridge_protected(const struct cartridge *c);
  * set, the position is unchanged. */
 int cartridge_read(struct cartridge *c, void *buf, size_t size, uint32_t *len, struct error *err);
 
+/* The host is reading on: get what comes next from the store, and check it, before it is asked for.
+ * What can't be read is not told here, but to who reads it. */
+void cartridge_read_ahead(struct cartridge *c);
+
 /* The block at the position with its stored bytes as they are; position and errors as
  * cartridge_read(), but ERR_LENGTH if block->stored > size.  *block is filled in with ERR_LENGTH,
  * too, and all zero with other errors. */

@@ -447,6 +447,7 @@ struct read_ahead {
     uint8_t *buf;
     size_t room, len;
     uint64_t seq, offset; /* what buf holds: len bytes of segment seq from offset on */
+    uint64_t checked;     /* offset in the segment of the record in it that was checked; 0: none */
 };
 
 /* What the store had room for when it was asked last. */

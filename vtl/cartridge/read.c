@@ -2,9 +2,11 @@
 /*
  * read.c - reading blocks.
  *
- * Large blocks go from the store straight into the caller's buffer, behind one small read of their
- * header; small ones come out of a read-ahead buffer.  Nothing is handed out before its header and
- * its payload were checked.
+ * Blocks come out of a read-ahead buffer that takes whole records, as many as a processor's cache
+ * has room for beside the caller's: it is filled between two commands (cartridge_read_ahead()),
+ * while the host is busy with the last block.  Very large ones go from the store straight into the
+ * caller's buffer, behind one small read of their header.  Nothing is handed out before its header
+ * and its payload were checked.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +15,18 @@
 #include "vtl/cartridge/codec.h"
 #include "vtl/cartridge/internal.h"
 
-#define DIRECT_SIZE (256u * 1024) /* blocks from here on are read without read-ahead */
-#define AHEAD_SIZE  (1u << 20)
+#define AHEAD_SIZE (512u * 1024) /* records that are longer are read without read-ahead */
 
-/* Point *out at len bytes of seg at offset, in the read-ahead buffer; NULL if they are not there.
- */
-static int ahead_get(struct cartridge *c, const struct segment *seg, uint64_t offset, size_t len,
-                     const uint8_t **out, struct error *err)
+/* Point *out at the record of o, in the read-ahead buffer; NULL if it is not there.  Records behind
+ * one another are of one length, as a rule: only whole ones are read. */
+static int ahead_get(struct cartridge *c, const struct object *o, const uint8_t **out,
+                     struct error *err)
 {
+    size_t len = RECORD_HEADER_SIZE + (size_t)o->stored, extent = record_extent(o->stored);
+    size_t want = extent > AHEAD_SIZE ? extent : AHEAD_SIZE / extent * extent;
+    const struct segment *seg = o->segment;
     struct read_ahead *a = &c->ahead;
-    size_t want = len > AHEAD_SIZE ? len : AHEAD_SIZE;
+    uint64_t offset = o->offset;
 
     *out = NULL;
     if (a->seq != seg->seq || offset < a->offset ||
@@ -37,7 +41,7 @@ static int ahead_get(struct cartridge *c, const struct segment *seg, uint64_t of
             a->buf = buf;
             a->room = want;
         }
-        a->seq = 0;
+        a->seq = a->checked = 0;
         rc = segment_read(c, seg, offset, a->buf, want, &a->len, err);
         if (rc)
             return rc;
@@ -102,7 +106,7 @@ static int load_ahead(struct cartridge *c, const struct object *o, uint64_t lba,
                       struct error *err)
 {
     const uint8_t *raw;
-    int rc = ahead_get(c, o->segment, o->offset, RECORD_HEADER_SIZE + (size_t)o->stored, &raw, err);
+    int rc = ahead_get(c, o, &raw, err);
 
     if (rc)
         return rc;
@@ -110,10 +114,11 @@ static int load_ahead(struct cartridge *c, const struct object *o, uint64_t lba,
         return damaged(c, lba, "its segment ends before it", err);
     if (!header_holds(o, raw, &in->header))
         return damaged(c, lba, "its header is damaged", err);
-    if (!check_payload(&in->header, raw + RECORD_HEADER_SIZE)) {
+    if (c->ahead.checked != o->offset && !check_payload(&in->header, raw + RECORD_HEADER_SIZE)) {
         c->ahead.seq = 0; /* whoever asks again wants it read again */
         return damaged(c, lba, "its data is damaged", err);
     }
+    c->ahead.checked = o->offset;
     in->stored = raw + RECORD_HEADER_SIZE;
     return 0;
 }
@@ -124,9 +129,22 @@ static int load(struct cartridge *c, const struct object *o, uint64_t lba, void 
     int rc = 0;
 
     in->stored = NULL;
-    if (o->stored >= DIRECT_SIZE && o->stored <= size)
+    if (record_extent(o->stored) > AHEAD_SIZE && o->stored <= size)
         rc = load_direct(c, o, lba, buf, plain, in, err);
     return rc || in->stored ? rc : load_ahead(c, o, lba, in, err);
+}
+
+void cartridge_read_ahead(struct cartridge *c)
+{
+    struct error ignored = ERROR_INIT;
+    uint64_t lba = c->pos.at.lba;
+    struct loaded in;
+    struct object o;
+
+    if (lba < map_end(cartridge_map(c), c->pos.partition).lba &&
+        place_object(c, c->pos.partition, lba, &o, &ignored) == 0 && o.kind == OBJECT_BLOCK &&
+        record_extent(o.stored) <= AHEAD_SIZE)
+        (void)load_ahead(c, &o, lba, &in, &ignored);
 }
 
 static void step_over_block(struct cartridge *c, const struct object *o)

@@ -247,6 +247,7 @@ const struct lu_kind drive_kind = {
     .publish = drive_publish,
     .chores = drive_chores,
     .do_chores = drive_do_chores,
+    .afterwards = drive_read_ahead,
     .reset = drive_reset,
     .forget = drive_forget,
     .medium_type = drive_medium_type,

@@ -106,6 +106,7 @@ struct drive {
     bool deferred_pending;           /* a deferred error not yet reported ... */
     struct scsi_nexus *deferred_for; /* ... to this nexus; NULL: to whoever comes first */
     struct sense deferred;
+    bool reading;                  /* the last command was a READ that got what it wanted */
     struct background *background; /* owned */
     struct drive_codec *codec;     /* owned */
     struct security *security;     /* owned */
@@ -208,6 +209,9 @@ bool drive_take_deferred(struct drive *d, const struct scsi_nexus *nexus, struct
 /* Background work (lu.c): bound what is buffered. */
 enum chores drive_chores(struct scsi_lu *lu);
 void drive_do_chores(struct scsi_lu *lu);
+
+/* Between two READs: the next block (drive_rw.c). */
+void drive_read_ahead(struct scsi_lu *lu);
 
 uint16_t drive_not_ready(const struct drive *d); /* additional sense code; 0: it is ready */
 /* The same as sense data: NOT READY if it may become ready, with how far it has come, MEDIUM ERROR

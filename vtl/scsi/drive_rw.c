@@ -110,6 +110,16 @@ void cmd_read(struct scsi_lu *lu, struct scsi_task *task)
         read_fixed(lu, task, &t);
     else
         read_variable(lu, task, &t);
+    lu->drive->reading = task->status == SCSI_GOOD;
+}
+
+void drive_read_ahead(struct scsi_lu *lu)
+{
+    struct drive *d = lu->drive;
+
+    if (d->reading && d->cartridge)
+        cartridge_read_ahead(d->cartridge);
+    d->reading = false;
 }
 
 /* RECOVER BUFFERED DATA (SSC-5 7.x): what the host wrote and no sync could store, in the order it

@@ -157,6 +157,8 @@ struct lu_kind {
     void (*publish)(struct scsi_lu *lu); /* copy the state for observers; with lu->lock held too */
     enum chores (*chores)(struct scsi_lu *lu); /* what is left to do; both or none */
     void (*do_chores)(struct scsi_lu *lu);
+    /* After an answer, on the thread that gave it: prepare the next one; NULL: nothing. */
+    void (*afterwards)(struct scsi_lu *lu);
     void (*reset)(struct scsi_lu *lu);
     void (*forget)(struct scsi_lu *lu, const struct scsi_nexus *nexus); /* it goes */
     bool saves; /* mode pages and log parameters, in the library */

@@ -76,6 +76,15 @@ bool lu_aborted(struct scsi_lu *lu, const struct scsi_task *task)
     return task->aborted;
 }
 
+/* The initiator is busy with the answer.  A robot or an observer that holds the unit goes first. */
+static void lu_afterwards(struct scsi_lu *lu)
+{
+    if (!lu->kind->afterwards || pthread_mutex_trylock(&lu->device) != 0)
+        return;
+    lu->kind->afterwards(lu);
+    pthread_mutex_unlock(&lu->device);
+}
+
 /* Carry out the task that lu_begin() was told of; with lu->device held, which is let go.  What is
  * left to do in the background is looked at before done(): the task is the transport's then. */
 static void lu_run(struct scsi_lu *lu, struct scsi_task *task)
@@ -101,6 +110,7 @@ static void lu_run(struct scsi_lu *lu, struct scsi_task *task)
     pthread_mutex_unlock(&lu->device);
 
     finish(task, aborted ? SCSI_TASK_ABORTED : SCSI_GOOD);
+    lu_afterwards(lu);
 
     pthread_mutex_lock(&lu->lock);
     lu->ending = false;
