@@ -489,7 +489,7 @@ static void test_erase(void)
     CHECK_SENSE(KEY_BLANK_CHECK, ASC_END_OF_DATA);
     CHECK_POSITION(5);
     rig_good(DRIVE, REWIND);
-    rig_good(DRIVE, "19 03 00 00 00 00"); /* long, immediate */
+    rig_good(DRIVE, "19 02 00 00 00 00"); /* IMMED; LONG: test_drive_background */
     read_block(100, false);
     CHECK_SENSE(KEY_BLANK_CHECK, ASC_END_OF_DATA);
     CHECK_POSITION(0);

@@ -37,9 +37,17 @@ static const struct scsi_layer layer = {.command = layer_command, .background = 
 #define LONG_MS  60000 /* longer than a test */
 #define SHORT_MS 1000  /* on a loaded machine commands may be slow */
 
+/* On a small tape, which a long erase is done with at once. */
+static void start_small(void)
+{
+    rig_start();
+    rig_load(0);
+    write_sample();
+}
+
 static void start(unsigned ms)
 {
-    start_sample();
+    start_small();
     lasts_ms = ms;
     scsi_target_set_layer(rig.target, &layer);
 }
@@ -153,6 +161,47 @@ static void test_progress(void)
     stop();
 }
 
+/* Is a block of this byte anywhere in the files of the library? */
+static bool found_on_disk(uint8_t fill)
+{
+    char command[200];
+
+    snprintf(command, sizeof(command),
+             "test $(find %s -type f -exec cat {} + | LC_ALL=C tr -d -c '\\%03o' | wc -c) -ge 900",
+             rig.root, fill);
+    return system(command) == 0;
+}
+
+/* A short erase keeps what it takes off, for undo; a long one does not, nor what was before. */
+static void test_long_erase(void)
+{
+    struct scsi_drive_state state;
+
+    start_small();
+    rig_good(DRIVE, "2b 00 00 00 00 00 05 00 00 00");
+    CU_ASSERT_EQUAL(write_block(1000, 0xd1), SCSI_GOOD);
+    rig_good(DRIVE, "2b 00 00 00 00 00 05 00 00 00");
+    CU_ASSERT_EQUAL(write_block(1000, 0xd2), SCSI_GOOD);
+    rig_good(DRIVE, "2b 00 00 00 00 00 02 00 00 00");
+    rig_good(DRIVE, "19 00 00 00 00 00");
+    CU_ASSERT_TRUE(found_on_disk(0xd1));
+    rig_good(DRIVE, "19 03 00 00 00 00");
+    until_ready();
+    CU_ASSERT_EQUAL(answer.status, SCSI_GOOD);
+    CU_ASSERT_FALSE(found_on_disk(0xd1));
+    CU_ASSERT_FALSE(found_on_disk(0xd2));
+    CHECK_OK(scsi_target_drive_state(rig.target, 0, &state, &err), err);
+    CU_ASSERT_EQUAL(state.position.eod_lba, 2);
+    rig_good(DRIVE, REWIND);
+    CU_ASSERT_EQUAL(read_block(1000, false), SCSI_GOOD);
+    CU_ASSERT_EQUAL(read_block(1000, false), SCSI_GOOD);
+    CU_ASSERT_EQUAL(answer.in[0], 2);
+    rig_good(DRIVE, REWIND);
+    rig_good(DRIVE, "93 01 00 00 00 00 00 00 00 00 00 01 00 00 00 00");
+    CHECK_POSITION(1);
+    rig_stop();
+}
+
 /* ---- what may run meanwhile ------------------------------------------------------------------ */
 
 static void test_meanwhile(void)
@@ -196,7 +245,7 @@ static void test_meanwhile(void)
 /* A host that does not ask finds everything as without IMMED. */
 static void test_no_time(void)
 {
-    start_sample();
+    start_small();
     rig_good(DRIVE, "2b 01 00 00 00 00 05 00 00 00");
     CU_ASSERT_EQUAL(read_block(1000, false), SCSI_GOOD);
     CU_ASSERT_EQUAL(answer.in[0], 5);
@@ -301,7 +350,7 @@ static void test_compare(void)
 {
     uint8_t data[1000];
 
-    start_sample();
+    start_small();
     memset(data, 1, sizeof(data));
     CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "13 06 00 03 e8 00", data, sizeof(data), 0), SCSI_GOOD);
     memset(data, 0xff, sizeof(data));
@@ -367,17 +416,17 @@ static void test_taken_out(void)
     rig_good(DRIVE, "19 02 00 00 00 00");
     CHECK_OK(scsi_target_drive_state(rig.target, 0, &state, &err), err);
     CU_ASSERT_TRUE(state.busy);
-    CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(1), &err), err);
+    CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(0), &err), err);
     rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
     CHECK_SENSE(KEY_NOT_READY, ASC_NO_MEDIUM);
-    rig_load(1);
+    rig_load(0);
     CHECK_OK(scsi_target_drive_state(rig.target, 0, &state, &err), err);
     CU_ASSERT_FALSE(state.busy);
     rig_good(DRIVE, "11 03 00 00 00 00");
     CHECK_POSITION(0);
     rig_good(DRIVE, "1b 00 00 00 00 00");
     rig_good(DRIVE, "1b 01 00 00 01 00"); /* a load that never comes to its end */
-    CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(1), &err), err);
+    CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(0), &err), err);
     rig_cdb(rig.a, DRIVE, TUR, NULL, 0, 0);
     CHECK_SENSE(KEY_NOT_READY, ASC_NO_MEDIUM);
     stop();
@@ -390,8 +439,8 @@ static void test_buffer_first(void)
     rig_good(DRIVE, "11 03 00 00 00 00");
     CU_ASSERT_EQUAL(write_block(1000, 8), SCSI_GOOD);
     rig_good(DRIVE, "01 01 00 00 00 00");
-    CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(1), &err), err);
-    rig_load(1);
+    CHECK_OK(scsi_target_move(rig.target, DRIVE_AT(0), SLOT(0), &err), err);
+    rig_load(0);
     rig_good(DRIVE, "11 03 00 00 00 00");
     CHECK_POSITION(11);
     stop();
@@ -400,6 +449,7 @@ static void test_buffer_first(void)
 static const struct check_test tests[] = {
     {"told", test_told},
     {"progress", test_progress},
+    {"long_erase", test_long_erase},
     {"meanwhile", test_meanwhile},
     {"no_time", test_no_time},
     {"load_takes_time", test_load_takes_time},

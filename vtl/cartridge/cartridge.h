@@ -179,6 +179,14 @@ int cartridge_sync(struct cartridge *c, uint64_t *lost, struct error *err);
 /* End the data at the position (ERASE short). Synced when it returns. */
 int cartridge_erase(struct cartridge *c, struct error *err);
 
+/* Give up for good all that is not on the tape any more: what was cut off, overwritten or erased,
+ * so that nobody can read it again by any means (ERASE long, after cartridge_erase()).  Afterwards
+ * there is nothing to undo, whatever the retention.  The first call says so durably, and each call
+ * deletes at most `most` objects of the store; *left are still to be deleted: go on until it is 0.
+ * What a crash leaves of them goes with the next open.  WORM keeps what it has.  Errors as
+ * cartridge_sync(); ERR_IO: not everything is gone. */
+int cartridge_purge(struct cartridge *c, uint32_t most, uint64_t *left, struct error *err);
+
 /* Write protection by the tab of the cartridge; survives close. */
 int cartridge_set_protected(struct cartridge *c, bool on, struct error *err);
 bool cartridge_protected(const struct cartridge *c);

@@ -16,6 +16,7 @@
  *   position.c   locate and space
  *   attribute.c  MAM and write protection
  *   undo.c       going back to what was overwritten
+ *   purge.c      giving it up for good
  *   verify.c     reading everything
  *   clone.c      another cartridge with the same contents
  *   scrub.c      the same at leisure, remembering what was found; see scrub.h
@@ -23,7 +24,8 @@
  *
  * Invariants:
  *   1. A segment is written by one writer in one go.  It is never reopened for writing, nothing in
- *      it is ever overwritten, its number is never used again.
+ *      it is ever overwritten, its number is never used again.  (What lies behind the end of the
+ *      tape in it may be cut off: purge.c.)
  *   2. The segments of a partition's map cover the addresses 0 .. end of data without a hole, in
  *      rising order of their numbers.
  *   3. What a published superblock says is durable: every segment it names was synced before.
@@ -475,8 +477,9 @@ struct cartridge {
     bool branching; /* ... in what the host can see: published by the next sync only */
     bool lost;      /* data was lost: writing is refused until the host positions */
     struct position pos;
-    uint32_t lost_partition; /* where it was lost */
-    struct kept kept;        /* ... and what (recover.c) */
+    uint32_t lost_partition;    /* where it was lost */
+    struct kept kept;           /* ... and what (recover.c) */
+    struct segment_list purged; /* only their numbers: to be deleted (purge.c) */
     struct writer writer[CARTRIDGE_PARTITIONS];
     struct walk tail[CARTRIDGE_PARTITIONS]; /* read-only: of the segment that a writer has open;
                                              * index.seq 0: none */

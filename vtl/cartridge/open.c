@@ -472,6 +472,7 @@ void cartridge_close(struct cartridge *c)
     codec_free(c->codec);
     free(c->plain);
     recover_drop(c);
+    free(c->purged.items);
     scrub_free(&c->scrub);
     super_free(&c->super);
     free(c);

@@ -332,22 +332,61 @@ void cmd_write_filemarks(struct scsi_lu *lu, struct scsi_task *task)
 
 /* ---- ERASE ----------------------------------------------------------------------------------- */
 
-/* Short and long do the same here: nothing behind the position can be read any more. */
+enum { BIT_LONG = 0x01, PURGED_AT_ONCE = 64 };
+
+/* What LONG erases takes time, as on a drive, but little: this much of a tape each millisecond. */
+#define ERASED_PER_MS 6000000000u
+
+/* What is not on the tape any more is deleted; p->done counts that. */
+static bool purge_step(struct scsi_lu *lu, struct scsi_task *task, struct progress *p)
+{
+    struct error err = ERROR_INIT;
+    uint64_t left = 0;
+    int rc = cartridge_purge(lu->drive->cartridge, PURGED_AT_ONCE, &left, &err);
+
+    if (rc != 0) {
+        log_error("Drive %u: a long erase failed: %s", lu->drive->number, err.message);
+        task_fail(lu, task, KEY_MEDIUM_ERROR, ASC_ERASE_FAILURE);
+        return true;
+    }
+    p->done += PURGED_AT_ONCE;
+    p->progress = (uint16_t)(p->done * 0xffff / (p->done + left));
+    return left == 0;
+}
+
+/* The data ends at the position; with LONG=1 nothing that was there, or before it was overwritten,
+ * can be read again by any means (SSC-5 5.2: a data security erase). */
 static bool erase_step(struct scsi_lu *lu, struct scsi_task *task, struct progress *p)
 {
     struct error err = ERROR_INIT;
-    int rc = cartridge_erase(lu->drive->cartridge, &err);
+    int rc;
 
-    (void)p;
-    if (rc != 0)
+    if (p->done > 0)
+        return purge_step(lu, task, p);
+    rc = cartridge_erase(lu->drive->cartridge, &err);
+    if (rc != 0) {
         write_failed(lu, task, rc, &err, drive_address(lu->drive), 0);
-    else
-        usage_cut(lu->drive, drive_address(lu->drive));
-    return true;
+        return true;
+    }
+    usage_cut(lu->drive, drive_address(lu->drive));
+    return !(task->cdb[1] & BIT_LONG) || purge_step(lu, task, p);
+}
+
+static unsigned erase_ms(struct scsi_lu *lu, const struct scsi_task *task)
+{
+    struct cartridge *c = lu->drive->cartridge;
+    struct cartridge_position pos;
+    uint64_t capacity;
+
+    cartridge_tell(c, &pos);
+    capacity = cartridge_partition_capacity(c, pos.partition);
+    if (!(task->cdb[1] & BIT_LONG) || pos.used >= capacity)
+        return 0;
+    return (unsigned)((capacity - pos.used) / ERASED_PER_MS);
 }
 
 void cmd_erase(struct scsi_lu *lu, struct scsi_task *task)
 {
     if (transfer_locate(lu, task) && drive_may_write(lu, task))
-        operation_run(lu, task, OPERATION_ERASE, erase_step, 0);
+        operation_run(lu, task, OPERATION_ERASE, erase_step, erase_ms(lu, task));
 }

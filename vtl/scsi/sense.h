@@ -95,6 +95,7 @@ enum sense_code { /* ADDITIONAL SENSE CODE << 8 | QUALIFIER, SPC-5 annex F */
                   ASC_REPORTED_LUNS_CHANGED = 0x3f0e,
                   ASC_IDENTIFIER_CHANGED = 0x3f05,
                   ASC_INTERNAL_FAILURE = 0x4400,
+                  ASC_ERASE_FAILURE = 0x5100,
                   ASC_LOAD_FAILED = 0x5300,
                   ASC_REMOVAL_PREVENTED = 0x5302,
                   ASC_NO_REGISTRATION_RESOURCES = 0x5504,
