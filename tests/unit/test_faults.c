@@ -402,28 +402,6 @@ static void wire_close(struct wire *w)
     close(w->server);
 }
 
-static void test_corrupt_digest(void)
-{
-    struct wire before, w;
-    char byte;
-
-    begin();
-    wire_listen(&w);
-    before = w;
-    wire_connect(&before);
-    CU_ASSERT_EQUAL(wire_damage(&before), 0);
-    set_simple(FAULT_CORRUPT_DIGEST);
-    CU_ASSERT_EQUAL(recv(before.client, &byte, 1, 0), 0); /* cut, to come back through it */
-    wire_close(&before);
-    wire_connect(&w);
-    CU_ASSERT(wire_damage(&w) > 0);
-    clear();
-    CU_ASSERT_EQUAL(wire_damage(&w), 0); /* on the same connection */
-    wire_close(&w);
-    close(w.listener);
-    end();
-}
-
 static void test_connection_drop(void)
 {
     struct fault_setting s = setting(FAULT_CONNECTION_DROP);
@@ -514,7 +492,6 @@ static const struct check_test tests[] = {
     {"attention_storm", test_attention_storm},
     {"slow", test_slow},
     {"slow_in_background", test_slow_in_background},
-    {"corrupt_digest", test_corrupt_digest},
     {"connection_drop", test_connection_drop},
     {"settings", test_settings},
 };

@@ -36,7 +36,7 @@ static const struct fault_kind_row kinds[FAULT_NAMES] = {
                                "all connections are cut, again and again after the delay"},
     [FAULT_CORRUPT_DIGEST] =
         {"corrupt-digest", 0, LAYER_CONNECTION,
-         "bytes change on the way to the target; those that there are, are cut"},
+         "a digest is wrong on the way to the target; sessions come back first"},
 };
 
 const struct fault_kind_row *faults_kinds(void)

@@ -6,9 +6,11 @@
  * portals (their local address is the portal's) and shuts them down; to the server that is a peer
  * that went away.
  *
- * Changing bytes: while that fault is set, a new connection is led through a pair of sockets and a
- * thread that copies, which turns a bit now and then of what comes from the initiator, behind its
- * login.  Connections that were there before are cut once, so that initiators come back through it.
+ * Spoiling digests: while that fault is set, a new connection is led through a pair of sockets and
+ * a thread that copies, which turns a bit now and then of a digest that comes from the initiator
+ * (framing.h).  A session that has agreed on none is left alone: what nobody can notice would be
+ * written to tape.  Connections that were there before are cut once, so that initiators come back
+ * through it.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -22,9 +24,10 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "vtl/fault/framing.h"
 #include "vtl/fault/internal.h"
 
-enum { PUMP_BUFFER = 65536, LOGIN_BYTES = 4096 };
+enum { PUMP_BUFFER = 65536 };
 
 /* ---- cutting --------------------------------------------------------------------------------- */
 
@@ -151,12 +154,13 @@ void faults_cutter_start(struct faults *f)
     }
 }
 
-/* ---- changing bytes -------------------------------------------------------------------------- */
+/* ---- spoiling digests ------------------------------------------------------------------------ */
 
 struct pump {
     struct faults *faults;
     int outside, inside; /* the initiator's, the server's */
-    uint64_t moved;      /* bytes from the initiator */
+    struct framing_login login;
+    struct framing frames; /* of the initiator */
 };
 
 static bool write_all(int fd, const uint8_t *data, size_t len)
@@ -178,20 +182,45 @@ static bool write_all(int fd, const uint8_t *data, size_t len)
     return true;
 }
 
+/* Bytes from the initiator: each digest among them may be struck. */
+static void spoil_digests(struct pump *p, uint8_t *bytes, size_t len)
+{
+    const struct fault_place anywhere = {NULL, -1, -1};
+
+    while (len > 0) {
+        int ended;
+        size_t n = framing_step(&p->frames, bytes, len, &ended);
+
+        if ((ended == PART_HEADER_DIGEST || ended == PART_DATA_DIGEST) &&
+            faults_strike(p->faults, FAULT_CORRUPT_DIGEST, &anywhere, NULL))
+            bytes[n - 1] ^= 0x20;
+        bytes += n;
+        len -= n;
+    }
+}
+
+/* Bytes from the target: when its last Login Response goes out, the next PDU of the initiator is
+ * the first that has digests. */
+static void follow_login(struct pump *p, const uint8_t *bytes, size_t len)
+{
+    framing_follow_login(&p->login, bytes, len);
+    p->frames.header_digest = p->login.over && p->login.header_digest;
+    p->frames.data_digest = p->login.over && p->login.data_digest;
+}
+
 /* Copy what is there; false: the end. */
 static bool pump_once(struct pump *p, int from, int to, uint8_t *buf)
 {
-    const struct fault_place anywhere = {NULL, -1, -1};
     ssize_t n = recv(from, buf, PUMP_BUFFER, MSG_DONTWAIT);
 
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
     if (n == 0)
         return false;
-    /* The login carries no digest: it has to come through, or nobody comes back. */
-    if (from == p->outside && (p->moved += (uint64_t)n) > LOGIN_BYTES &&
-        faults_strike(p->faults, FAULT_CORRUPT_DIGEST, &anywhere, NULL))
-        buf[n / 2] ^= 0x20;
+    if (from == p->outside)
+        spoil_digests(p, buf, (size_t)n);
+    else
+        follow_login(p, buf, (size_t)n);
     return write_all(to, buf, (size_t)n);
 }
 
@@ -238,7 +267,9 @@ int faults_connection(void *faults, int fd)
         free(p);
         return fd;
     }
-    *p = (struct pump){f, fd, ends[1], 0};
+    p->faults = f;
+    p->outside = fd;
+    p->inside = ends[1];
     pthread_mutex_lock(&f->lock);
     f->pumps++;
     pthread_mutex_unlock(&f->lock);
