@@ -101,6 +101,21 @@ static void check_changes(const uint8_t *before, const uint8_t *after, const uin
         REQUIRE(((before[i] ^ after[i]) & ~changeable[i]) == 0);
 }
 
+/* Without page 11h, which is as long as the partitions chosen are many; the new length. */
+static size_t cut_division(uint8_t *all, size_t len)
+{
+    size_t at = 8u + get_be16(all + 6), size;
+
+    while (at < len && (all[at] & 0x7f) != 0x11)
+        at += page_size(all + at);
+    if (at == len)
+        return len;
+    size = page_size(all + at);
+    memmove(all + at, all + at + size, len - at - size);
+    memset(all, 0, 2); /* MODE DATA LENGTH counts it, too */
+    return len - size;
+}
+
 /* TEST of page 1Ch has other commands tell of a false alarm, which is not the subject here. */
 static void no_alarm(uint8_t *list, size_t len)
 {
@@ -115,21 +130,24 @@ static void one_list(struct fuzz_input *in)
     uint8_t before[ALL_MAX], after[ALL_MAX], changeable[ALL_MAX], list[128];
     uint8_t how = fuzz_u8(in);
     size_t len = fuzz_bytes(in, list, how & 0x7f), size = sense_all(CURRENT, before);
+    size_t masks = sense_all(CHANGEABLE, changeable), new_size;
     const struct target_answer *a;
-    bool changed;
+    bool accepted, changed;
 
     no_alarm(list, len);
-    REQUIRE(sense_all(CHANGEABLE, changeable) == size);
     a = select_list(list, len, how & 0x80);
     if (a->status != SCSI_GOOD)
         REQUIRE(a->key == 5 || a->key == 7);
-    changed = a->status == SCSI_GOOD;
-    REQUIRE(sense_all(CURRENT, after) == size);
-    REQUIRE(changed || memcmp(before, after, size) == 0);
+    accepted = a->status == SCSI_GOOD;
+    new_size = sense_all(CURRENT, after);
+    changed = new_size != size || memcmp(before, after, size) != 0;
+    REQUIRE(accepted || !changed);
+    check_pages(after, new_size);
+    check_six(after, new_size);
+    REQUIRE(others_are_told() == changed);
+    size = cut_division(before, size);
+    REQUIRE(cut_division(after, new_size) == size && cut_division(changeable, masks) == size);
     check_changes(before, after, changeable, size);
-    check_pages(after, size);
-    check_six(after, size);
-    REQUIRE(others_are_told() == (memcmp(before, after, size) != 0));
     for (unsigned n = 0; n < TARGET_NEXUSES; n++)
         target_take_attentions(n, lun);
 }

@@ -12,6 +12,8 @@
  * After each, what PERSISTENT RESERVE IN tells must agree with itself, and who may write and who
  * may not must be as SPC-5's table of types has it.
  */
+#include <strings.h>
+
 #include "tests/fuzz/target_rig.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -91,7 +93,7 @@ static size_t ask(uint8_t action, uint8_t *buf, size_t size)
     return len;
 }
 
-/* Which of our nexuses a TransportID names, however it spells the ISID; -1: another port. */
+/* Which of our nexuses a TransportID names, however it spells name and ISID; -1: another port. */
 static int nexus_of(const uint8_t *id, size_t len)
 {
     static const char ours[] = "iqn.fuzz,i,0x";
@@ -100,7 +102,7 @@ static int nexus_of(const uint8_t *id, size_t len)
 
     REQUIRE(len >= 24 && len % 4 == 0 && (id[0] & 0x0f) == 5 && get_be16(id + 2) == len - 4);
     memcpy(text, id + 4, len - 4 < sizeof(text) - 1 ? len - 4 : sizeof(text) - 1);
-    if (strncmp(text, ours, sizeof(ours) - 1) != 0)
+    if (strncasecmp(text, ours, sizeof(ours) - 1) != 0) /* RFC 3722 folds case */
         return -1;
     n = strtoul(text + sizeof(ours) - 1, &end, 16);
     return *end == '\0' && n < TARGET_NEXUSES ? (int)n : -1;

@@ -15,6 +15,8 @@
  * What is chosen waits for FORMAT MEDIUM (POFM), and until then MODE SENSE shows it; after that,
  * and with another medium, nothing is chosen, and MODE SENSE tells of the tape as it is.
  */
+#include <assert.h>
+
 #include "vtl/scsi/drive.h"
 
 enum { FDP = 0x80, SDP = 0x40, IDP = 0x20, METHODS = 0xe0, PSUM = 0x18, POFM = 0x04 };
@@ -210,11 +212,20 @@ unsigned division_check(struct scsi_lu *lu, const uint8_t *page)
     return divide(&t, page, capacity, &bad) ? 0 : bad;
 }
 
-/* Without a method nothing is chosen, whatever else came: so nothing has changed for a host. */
+/* Without a method nothing is chosen, whatever else came: so nothing has changed for a host.  With
+ * one the page has a size for each partition chosen; what was sent behind them says nothing. */
 void division_settle(uint8_t *page)
 {
-    if ((page[AT_FLAGS] & METHODS) == 0)
+    unsigned method = page[AT_FLAGS] & METHODS;
+    unsigned count = method == FDP ? 2 : page[AT_ADDITIONAL] + 1u;
+
+    if (method == 0) {
         memcpy(page, division_page, sizeof(division_page));
+        return;
+    }
+    assert(count <= CARTRIDGE_PARTITIONS); /* division_check() */
+    page[1] = (uint8_t)(AT_SIZES - 2 + 2 * count);
+    memset(page + AT_SIZES + 2 * count, 0, DIVISION_PAGE_SIZE - AT_SIZES - 2 * count);
 }
 
 unsigned division_chosen(struct scsi_lu *lu, uint64_t capacity[CARTRIDGE_PARTITIONS])
