@@ -131,6 +131,42 @@ static void test_drive_back(void)
     rig_stop();
 }
 
+/* Nor of what hosts have saved on it: who takes a drive out has got rid of a reservation that would
+ * survive a power loss, too. */
+static void test_drive_forgets(void)
+{
+    static const uint8_t aptpl[24] = {[8] = 1, [20] = 1};
+    uint8_t pews[36] = {0, 0, 0, 0, 0x50, 0x01, 0x00, 0x1c, [11] = 9};
+    unsigned drive;
+
+    rig_start();
+    CU_ASSERT_EQUAL(rig_cdb(rig.b, DRIVE, "5f 00 00 00 00 00 00 00 18 00", aptpl, 24, 0),
+                    SCSI_GOOD);
+    CU_ASSERT_EQUAL(rig_cdb(rig.b, DRIVE, "15 11 00 00 24 00", pews, 36, 0), SCSI_GOOD);
+    CU_ASSERT_EQUAL(rig_cdb(rig.b, DRIVE, "a4 06 00 00 00 00 00 00 00 04 00 00", "rack", 4, 0),
+                    SCSI_GOOD);
+    CHECK_OK(scsi_target_drive_remove(rig.target, 0, &err), err);
+    CHECK_OK(scsi_target_drive_add(rig.target, &drive, &err), err);
+    for (int process = 0; process < 2; process++) {
+        for (int i = 0; i < 4; i++)
+            rig_cdb(rig.b, DRIVE, TUR, NULL, 0, 0);
+        CU_ASSERT_EQUAL(rig_cdb(rig.b, DRIVE, "5e 00 00 00 00 00 00 00 ff 00", NULL, 0, 255),
+                        SCSI_GOOD);
+        CU_ASSERT_EQUAL(get_be32(answer.in + 4), 0);
+        for (unsigned saved = 0; saved < 2; saved++) { /* current, saved */
+            CU_ASSERT_EQUAL(rig_cdb(rig.b, DRIVE, saved ? "1a 08 d0 01 ff 00" : "1a 08 10 01 ff 00",
+                                    NULL, 0, 255),
+                            SCSI_GOOD);
+            CU_ASSERT_EQUAL(get_be16(answer.in + 4 + 6), 0);
+        }
+        CU_ASSERT_EQUAL(rig_cdb(rig.b, DRIVE, "a3 05 00 00 00 00 00 00 00 ff 00 00", NULL, 0, 255),
+                        SCSI_GOOD);
+        CU_ASSERT_EQUAL(get_be32(answer.in), 0);
+        rig_restart();
+    }
+    rig_stop();
+}
+
 /* ---- under load ------------------------------------------------------------------------------ */
 
 struct host {
@@ -370,10 +406,15 @@ static void test_large(void)
 }
 
 static const struct check_test tests[] = {
-    {"drive_add", test_drive_add},   {"drive_remove", test_drive_remove},
-    {"drive_back", test_drive_back}, {"under_load", test_under_load},
-    {"resize", test_resize},         {"vault", test_vault},
-    {"prevented", test_prevented},   {"delete", test_delete},
+    {"drive_add", test_drive_add},
+    {"drive_remove", test_drive_remove},
+    {"drive_forgets", test_drive_forgets},
+    {"drive_back", test_drive_back},
+    {"under_load", test_under_load},
+    {"resize", test_resize},
+    {"vault", test_vault},
+    {"prevented", test_prevented},
+    {"delete", test_delete},
     {"large", test_large},
 };
 

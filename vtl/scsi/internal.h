@@ -428,6 +428,9 @@ int lu_value_set(const struct scsi_lu *lu, const char *what, const void *bytes, 
 int lu_value_get(const struct scsi_lu *lu, const char *what, void *buf, size_t size, size_t *len,
                  struct error *err);
 
+/* All that hosts have made it remember goes; what the unit has counted stays. */
+void lu_values_forget(const struct scsi_lu *lu);
+
 extern const struct lu_kind drive_kind, changer_kind, disk_kind;
 
 #endif

@@ -42,3 +42,12 @@ int lu_value_get(const struct scsi_lu *lu, const char *what, void *buf, size_t s
         return no_place(lu, err);
     return library_value_get(lu->target->library, name, buf, size, len, err);
 }
+
+void lu_values_forget(const struct scsi_lu *lu)
+{
+    static const char *const of_hosts[] = {"mode", "log", "reserve", "identifier",
+                                           "identifier.text"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(of_hosts); i++)
+        (void)lu_value_set(lu, of_hosts[i], "", 0, NULL);
+}

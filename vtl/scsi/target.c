@@ -291,10 +291,12 @@ static void drive_vanish(struct scsi_lu *lu)
     pthread_mutex_lock(&lu->device);
     drive_unload(lu, MEDIUM_EJECTED);
     lu->kind->reset(lu); /* its keys, too */
+    lu_values_forget(lu);
     pthread_mutex_unlock(&lu->device);
     pthread_mutex_lock(&lu->target->lock);
     lu->reserved_by = NULL;
     registrations_free(&lu->persistent);
+    lu->persistent_kept = false;
     for (struct scsi_nexus *n = lu->target->nexuses; n; n = n->next)
         n->lu[lu->lun].prevents = false;
     pthread_mutex_unlock(&lu->target->lock);
