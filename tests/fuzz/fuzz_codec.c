@@ -8,7 +8,8 @@
  *
  * Whatever comes: nothing is written outside of the length, what can't be decoded has a sentence,
  * and nothing that was not encrypted with the key is taken for it.  What the first byte's upper
- * bits ask for is the way there and back: the bytes are a block, encoded and decoded.
+ * bits ask for is the way there and back: the bytes are a block, encoded and decoded; bit 5: with a
+ * place.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -50,13 +51,18 @@ static void there_and_back(struct codec *c, struct codec_key *key, unsigned how,
     uint8_t *copy, *back = malloc(len);
     struct error err = ERROR_INIT;
     const void *stored;
+    struct codec_envelope e;
     uint32_t crc = 0;
 
+    if (how & 0x20)
+        codec_key_place(key, 1, len);
     if (block.protection)
         block.protection_crc = crc = protection_crc(block.protection, plain, len);
     require(codec_encode(c, (how & 3) % 3, how & 4 ? key : NULL, plain, &block, &stored, &err) ==
             0);
     require(block.stored <= CARTRIDGE_STORED_MAX);
+    require(!(how & 4) || (codec_envelope(stored, block.stored, &e, &err) == 0 &&
+                           e.placed == ((how & 0x20) != 0) && (!e.placed || e.lba == len)));
     copy = malloc(block.stored);
     memcpy(copy, stored, block.stored);
     require(codec_decode(c, key, &block, copy, back, &err) == 0);
