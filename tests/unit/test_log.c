@@ -368,6 +368,26 @@ static void test_volume(void)
     rig_stop();
 }
 
+/* A page with a subpage: the list of its subpages, and SPF in each that is one. */
+static void test_subpages(void)
+{
+    static const uint8_t pairs[] = {0x4d, 0xff, 0, 6, 0x0d, 0x00, 0x0d, 0x01, 0x0d, 0xff};
+
+    rig_start();
+    CU_ASSERT_EQUAL(log_sense(DRIVE, CUMULATIVE, 0x0d, 0xff, 0), SCSI_GOOD);
+    CU_ASSERT_EQUAL(answer.in_len, sizeof(pairs));
+    CU_ASSERT_EQUAL(memcmp(answer.in, pairs, sizeof(pairs)), 0);
+    CU_ASSERT_EQUAL(log_sense(DRIVE, CUMULATIVE, 0x0d, 0x01, 0), SCSI_GOOD);
+    CU_ASSERT_EQUAL(get_be16(answer.in), 0x4d01);
+    CU_ASSERT_EQUAL(parameter(0x0000)[5], 0x80); /* no thermometer, no hygrometer */
+    CU_ASSERT_EQUAL(parameter(0x0100)[5], 0xff);
+    CU_ASSERT_EQUAL(log_sense(DRIVE, CUMULATIVE, 0x0d, 0x00, 0), SCSI_GOOD);
+    CU_ASSERT_EQUAL(get_be16(answer.in), 0x0d00);
+    log_sense(DRIVE, CUMULATIVE, 0x0d, 0x02, 0);
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
+    rig_stop();
+}
+
 /* Errors are of the volume, too, and stay with it. */
 static void test_volume_errors(void)
 {
@@ -456,6 +476,7 @@ static const struct check_test tests[] = {
     {"drive_life", test_drive_life},
     {"volume", test_volume},
     {"diagnostic_data", test_diagnostic_data},
+    {"subpages", test_subpages},
     {"volume_errors", test_volume_errors},
     {"transferred", test_transferred},
 };

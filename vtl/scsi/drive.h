@@ -256,7 +256,7 @@ uint8_t drive_native_density(const struct scsi_lu *lu);
 
 /* pages (drive_mode.c, drive_log.c) */
 #define DRIVE_MODE_PAGES 18
-#define DRIVE_LOG_PAGES  23
+#define DRIVE_LOG_PAGES  24
 extern const struct mode_page drive_mode_pages[DRIVE_MODE_PAGES];
 extern const struct log_page drive_log_pages[DRIVE_LOG_PAGES];
 uint8_t drive_medium_type(struct scsi_lu *lu);

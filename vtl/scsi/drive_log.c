@@ -72,6 +72,16 @@ static void log_temperature(struct log_reply *l)
     log_binary(l, 1, unknown, sizeof(unknown));
 }
 
+/* 0Dh/01h: environmental reporting (SPC-5 7.3.7): nor is there a hygrometer. */
+static void log_environment(struct log_reply *l)
+{
+    static const uint8_t no_temperature[8] = {0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80};
+    static const uint8_t no_humidity[8] = {0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+    log_binary(l, 0x0000, no_temperature, sizeof(no_temperature));
+    log_binary(l, 0x0100, no_humidity, sizeof(no_humidity));
+}
+
 /* A cartridge that can't be used, and won't let itself be: it is to be taken out. */
 static bool drive_wants_recovery(const struct scsi_lu *lu)
 {
@@ -185,6 +195,7 @@ const struct log_page drive_log_pages[DRIVE_LOG_PAGES] = {
     {.code = 0x06, .build = log_other_errors},
     {.code = 0x0c, .build = log_sequential},
     {.code = 0x0d, .build = log_temperature, .fixed = true},
+    {.code = 0x0d, .subcode = 0x01, .build = log_environment, .fixed = true},
     {.code = 0x11, .build = log_device_status, .fixed = true},
     {.code = 0x12, .build = log_tape_alert_response, .fixed = true},
     {.code = 0x13, .build = log_recovery, .fixed = true},
