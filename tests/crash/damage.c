@@ -501,7 +501,8 @@ static bool tape_intact(const struct sample *s, const struct damage *d)
         if (s->objects[i].live &&
             !(intact(s, d, i, 0, s->objects[i].dead_from) && index_intact(s, d, i)))
             return false;
-    return object_intact(s, d, "super.a") && object_intact(s, d, "super.b");
+    return object_intact(s, d, "super.a") && object_intact(s, d, "super.b") &&
+           object_intact(s, d, "identity") && object_intact(s, d, "identity.copy");
 }
 
 /* Has nothing changed at all, but for bytes behind the last record? */
@@ -582,11 +583,14 @@ static bool check_all(struct campaign *c, const struct sample *s, const struct d
 static bool check_refusal(struct campaign *c, const struct sample *s, const struct damage *d,
                           const struct error *err)
 {
+    /* An identity of another cartridge, good in itself, is believed. */
+    bool who =
+        object_intact(s, d, "identity") || (object_intact(s, d, "identity.copy") && !d->misplaced);
+
     c->opens_refused++;
     if (err->code != ERR_CORRUPT && err->code != ERR_FORMAT)
         return wrong(c, "the cartridge is refused strangely", 0, 0, err->message);
-    if (object_intact(s, d, "identity") &&
-        (object_intact(s, d, "super.a") || object_intact(s, d, "super.b")))
+    if (who && (object_intact(s, d, "super.a") || object_intact(s, d, "super.b")))
         return wrong(c, "the cartridge is refused", 0, 0, err->message);
     return true;
 }

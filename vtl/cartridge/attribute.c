@@ -154,8 +154,7 @@ int cartridge_set_retention(struct cartridge *c, uint64_t limbo_bytes, int64_t l
                             struct error *err)
 {
     struct cartridge_identity before = c->identity;
-    uint8_t raw[IDENTITY_SIZE];
-    int rc = 0;
+    int rc;
 
     if (limbo_ns < 0)
         return error_set(err, ERR_RANGE, "data can't be kept for less than no time");
@@ -164,8 +163,7 @@ int cartridge_set_retention(struct cartridge *c, uint64_t limbo_bytes, int64_t l
                          c->identity.barcode);
     c->identity.limbo_bytes = limbo_bytes;
     c->identity.limbo_ns = limbo_ns;
-    identity_encode(&c->identity, c->features, raw);
-    rc = store_put(c->store, IDENTITY_OBJECT, raw, sizeof(raw), err);
+    rc = identity_put(c->store, &c->identity, c->features, err);
     if (rc)
         c->identity = before;
     return rc;

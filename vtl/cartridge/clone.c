@@ -168,11 +168,9 @@ static int make_identity(struct clone *k, const char *barcode)
 
 static int publish(struct clone *k)
 {
-    uint8_t raw[IDENTITY_SIZE];
     int rc = super_write(k->to, k->identity.uuid, &k->from.super, k->err);
 
-    identity_encode(&k->identity, k->from.features | FEATURE_CLONED, raw);
-    return rc ? rc : store_put(k->to, IDENTITY_OBJECT, raw, sizeof(raw), k->err);
+    return rc ? rc : identity_put(k->to, &k->identity, k->from.features | FEATURE_CLONED, k->err);
 }
 
 /* End what a writer had open. */
@@ -201,10 +199,11 @@ static int take_back_object(void *ctx, const char *object, uint64_t size)
     return 0;
 }
 
-/* The identity goes first, so that it is never one of a cartridge with less than all. */
+/* The identity and its copy go first, so that they are never of a cartridge with less than all. */
 static void take_back(struct clone *k)
 {
     (void)store_delete(k->to, IDENTITY_OBJECT, NULL);
+    (void)store_delete(k->to, IDENTITY_COPY, NULL);
     (void)store_sync_names(k->to, NULL);
     (void)store_list_names(k->to, take_back_object, k, NULL);
 }

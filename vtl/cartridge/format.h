@@ -27,6 +27,7 @@ enum format_feature {
 };
 
 #define IDENTITY_OBJECT "identity"
+#define IDENTITY_COPY   "identity.copy"
 #define IDENTITY_SIZE   256
 
 #define SEGMENT_HEADER_SIZE 128

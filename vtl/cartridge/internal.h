@@ -3,6 +3,7 @@
  * internal.h - what the files of vtl/cartridge share.
  *
  *   open.c       create, open, recover, refresh, close
+ *   identity.c   who the cartridge is, twice
  *   super.c      the superblocks: the map of segments, limbo, attributes; published atomically
  *   map.c        which segments make up a partition, which are in limbo
  *   partition.c  dividing the tape; what a cartridge needs of newer formats
@@ -509,11 +510,24 @@ static inline struct map *cartridge_map(struct cartridge *c)
     return &c->super.map;
 }
 
-/* ---- open.c -----------------------------------------------------------------------------------
+/* ---- identity.c -------------------------------------------------------------------------------
  */
 
-/* Read the identity of c->store into c. */
+/* Read the identity of c->store, or if it is missing or damaged its copy, into c. */
 int cartridge_load_identity(struct cartridge *c, struct error *err);
+
+/* Put the identity and its copy; both are durable when it returns 0. */
+int identity_put(struct store *store, const struct cartridge_identity *id, uint32_t features,
+                 struct error *err);
+
+/* Are both there, good and the same? */
+bool identity_whole(struct cartridge *c);
+
+/* Make them so, if the store lets us: c was loaded, and its writer's lock is taken. */
+void identity_mend(struct cartridge *c);
+
+/* ---- open.c -----------------------------------------------------------------------------------
+ */
 
 /* ERR_EXISTS: something other than a half-made cartridge is in store. */
 int cartridge_check_empty(struct store *store, const char *barcode, struct error *err);

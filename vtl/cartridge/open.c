@@ -72,7 +72,6 @@ int cartridge_check_empty(struct store *store, const char *barcode, struct error
 
 int cartridge_create(struct store *store, struct cartridge_identity *id, struct error *err)
 {
-    uint8_t raw[IDENTITY_SIZE];
     struct super super = {.next_seq = 1, .map.division = division_whole(id)};
     int rc = identity_check(id, err);
 
@@ -85,10 +84,7 @@ int cartridge_create(struct store *store, struct cartridge_identity *id, struct 
     memcpy(id->family, id->uuid, sizeof(id->family));
     id->created_ns = store_now(store);
     rc = super_write(store, id->uuid, &super, err);
-    if (rc)
-        return rc;
-    identity_encode(id, 0, raw);
-    return store_put(store, IDENTITY_OBJECT, raw, sizeof(raw), err);
+    return rc ? rc : identity_put(store, id, 0, err);
 }
 
 /* ---- recovery -------------------------------------------------------------------------------- */
@@ -276,21 +272,6 @@ static void remove_orphans(struct cartridge *c, const struct orphans *o)
 
 /* ---- open ------------------------------------------------------------------------------------ */
 
-int cartridge_load_identity(struct cartridge *c, struct error *err)
-{
-    uint8_t raw[IDENTITY_SIZE + 1];
-    size_t got;
-    struct error why = ERROR_INIT;
-    int rc = store_read(c->store, IDENTITY_OBJECT, 0, raw, sizeof(raw), &got, &why);
-
-    if (rc == -ERR_NOT_FOUND)
-        return error_set(err, ERR_FORMAT, "this is not a Capstan cartridge: it has no object '%s'",
-                         IDENTITY_OBJECT);
-    if (rc)
-        return error_set(err, why.code, "%s", why.message);
-    return identity_decode(raw, got, &c->identity, &c->features, err);
-}
-
 static int open_writing(struct cartridge *c, struct error *err)
 {
     struct orphans orphans = {.c = c};
@@ -314,6 +295,8 @@ static int open_writing(struct cartridge *c, struct error *err)
         log_warning("cartridge %s: %s", c->identity.barcode, why.message);
     }
     free(orphans.found.items);
+    if (rc == 0)
+        identity_mend(c);
     room_ask(c);
     return rc;
 }

@@ -46,13 +46,11 @@ uint64_t cartridge_early_warning(const struct cartridge *c, uint32_t partition)
 
 int cartridge_need(struct cartridge *c, uint32_t features, struct error *err)
 {
-    uint8_t raw[IDENTITY_SIZE];
     int rc;
 
     if ((c->features & features) == features)
         return 0;
-    identity_encode(&c->identity, c->features | features, raw);
-    rc = store_put(c->store, IDENTITY_OBJECT, raw, sizeof(raw), err);
+    rc = identity_put(c->store, &c->identity, c->features | features, err);
     if (rc)
         return rc;
     c->features |= features;

@@ -191,6 +191,8 @@ int cartridge_rebuild(struct store *store, struct cartridge_rebuilt *report, str
         rc = make_map(&b);
     if (rc == 0)
         rc = publish_rebuilt(&b);
+    if (rc == 0)
+        identity_mend(&b.c);
     store_unlock(store);
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
         report->objects += map_end(&b.map, p).lba;

@@ -177,17 +177,18 @@ static int verify_supers(struct cartridge *c, bool *whole, struct error *err)
     return rc;
 }
 
-static int verdict(const struct cartridge *c, const struct verify *v, bool whole, struct error *err)
+/* bad: what is damaged beside the segments; NULL: nothing. */
+static int verdict(const struct cartridge *c, const struct verify *v, const char *bad,
+                   struct error *err)
 {
     if (v->report->damaged)
         return error_set(err, ERR_CORRUPT,
                          "cartridge %s: %llu objects are damaged, first block %llu",
                          c->identity.barcode, (unsigned long long)v->report->damaged,
                          (unsigned long long)v->report->first_damaged);
-    if (v->frame_bad || !whole)
+    if (v->frame_bad || bad)
         return error_set(err, ERR_CORRUPT, "cartridge %s: all data is good, but %s is damaged",
-                         c->identity.barcode,
-                         v->frame_bad ? "the frame of a segment" : "a copy of the superblock");
+                         c->identity.barcode, v->frame_bad ? "the frame of a segment" : bad);
     return 0;
 }
 
@@ -208,7 +209,13 @@ int cartridge_check(struct cartridge *c, enum cartridge_depth depth,
     cartridge_rewind(c);
     if (rc == 0)
         rc = verify_supers(c, &whole, err);
-    return rc ? rc : verdict(c, &v, whole, err);
+    if (rc)
+        return rc;
+    return verdict(c, &v,
+                   !whole               ? "a copy of the superblock"
+                   : !identity_whole(c) ? "a copy of the identity"
+                                        : NULL,
+                   err);
 }
 
 int cartridge_verify(struct cartridge *c, struct cartridge_report *report, struct error *err)
