@@ -7,8 +7,10 @@
  *     2-3  length of the chunk before it               20h it ends here   01h zlib   02h bzip2
  *                                                   5  80h HET: packed by another program's rules
  * A block longer than a chunk can be goes over several.  With compression the whole block is one
- * zlib stream (RFC 1950), and that is what goes over chunks.  Nothing marks the end.
+ * zlib stream (RFC 1950) or one of bzip2, and that is what goes over chunks.  Nothing marks the
+ * end.
  */
+#include <bzlib.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -80,9 +82,9 @@ static int packed_room(struct format_state *state, struct error *err)
     return state->packed ? 0 : error_set(err, ERR_NO_MEMORY, "there is no memory left for a block");
 }
 
-/* Unpack len bytes at state.packed to the block buffer, which is all the room there is. */
-static int unpack(struct interchange_import *in, size_t len, struct item *item, uint64_t at,
-                  struct error *err)
+enum unpacked { UNPACKED, NO_ROOM, NO_STREAM, NO_MEMORY };
+
+static enum unpacked unpack_zlib(struct interchange_import *in, size_t len, struct item *item)
 {
     z_stream z = {.next_in = in->state.packed,
                   .avail_in = (uInt)len,
@@ -91,13 +93,40 @@ static int unpack(struct interchange_import *in, size_t len, struct item *item, 
     int result;
 
     if (inflateInit(&z) != Z_OK)
-        return error_set(err, ERR_NO_MEMORY, "there is no memory left for zlib");
+        return NO_MEMORY;
     result = inflate(&z, Z_FINISH);
     item->len = CARTRIDGE_BLOCK_MAX - z.avail_out;
     inflateEnd(&z);
-    if (result == Z_STREAM_END && z.avail_in == 0 && item->len > 0)
+    if (result == Z_STREAM_END && z.avail_in == 0)
+        return UNPACKED;
+    return result == Z_BUF_ERROR && z.avail_out == 0 ? NO_ROOM : NO_STREAM;
+}
+
+static enum unpacked unpack_bzip2(struct interchange_import *in, size_t len, struct item *item)
+{
+    unsigned room = CARTRIDGE_BLOCK_MAX;
+    int result = BZ2_bzBuffToBuffDecompress((char *)in->block, &room, (char *)in->state.packed,
+                                            (unsigned)len, 0, 0);
+
+    item->len = room;
+    return result == BZ_OK             ? UNPACKED
+           : result == BZ_OUTBUFF_FULL ? NO_ROOM
+           : result == BZ_MEM_ERROR    ? NO_MEMORY
+                                       : NO_STREAM;
+}
+
+/* Unpack len bytes at state.packed to the block buffer, which is all the room there is. */
+static int unpack(struct interchange_import *in, size_t len, unsigned packing, struct item *item,
+                  uint64_t at, struct error *err)
+{
+    enum unpacked result =
+        packing == FLAG_ZLIB ? unpack_zlib(in, len, item) : unpack_bzip2(in, len, item);
+
+    if (result == UNPACKED && item->len > 0)
         return 0;
-    if (result == Z_BUF_ERROR && z.avail_out == 0)
+    if (result == NO_MEMORY)
+        return error_set(err, ERR_NO_MEMORY, "there is no memory left to unpack a block");
+    if (result == NO_ROOM)
         return error_set(err, ERR_CORRUPT,
                          "the compressed block at byte %llu of the stream unpacks to more than a "
                          "block can have (%u bytes)",
@@ -157,11 +186,12 @@ static int check_packing(const struct interchange_import *in, const struct chunk
 {
     unsigned packing = h->flags & FLAG_PACKED;
 
-    if ((packing & FLAG_BZIP2) || h->flags2)
+    if (packing == FLAG_PACKED || h->flags2)
         return error_set(err, ERR_UNSUPPORTED,
-                         "the block at byte %llu of the stream is compressed by %s; only zlib is "
-                         "known here: have hetupd write the tape anew",
-                         (unsigned long long)at, h->flags2 ? "the rules of Bus-Tech" : "bzip2");
+                         "the block at byte %llu of the stream is compressed by %s; only zlib and "
+                         "bzip2 are known here: have the program that made it write it plain",
+                         (unsigned long long)at,
+                         h->flags2 ? "the rules of Bus-Tech" : "a method without a name");
     if (packing && in->format == &format_aws)
         return error_set(err, ERR_FORMAT,
                          "the block at byte %llu of the stream is compressed: this is HET, not "
@@ -234,7 +264,7 @@ static int aws_next(struct interchange_import *in, struct item *item, struct err
         inside = true;
     } while (!rc && !(h.flags & FLAG_END));
     item->len = (uint32_t)a.len;
-    return rc || !a.packing ? rc : unpack(in, a.len, item, a.at, err);
+    return rc || !a.packing ? rc : unpack(in, a.len, a.packing, item, a.at, err);
 }
 
 /* ---- export ------------------------------------------------------------------------------ */

@@ -7,7 +7,9 @@
  *     0  good data; all zero: a tape mark      8     bad data: what could be read of a bad block
  *     1-6, E  private data, descriptions: not of the tape's contents, skipped
  *     7  private markers: no data follows      F     FFFFFFFFh end of medium, FFFFFFFEh erase gap
- * FFFEFFFFh is an erase gap read from its middle: the next word is two bytes further on.
+ * E11, and programs before SIMH 2.3, leave the padding out; whether it is there shows at each
+ * record of odd length by where the length behind it is. FFFEFFFFh is an erase gap read from its
+ * middle: the next word is two bytes further on.
  */
 #include "common/bytes.h"
 #include "vtl/interchange/internal.h"
@@ -40,16 +42,33 @@ static bool word_valid(uint32_t word)
     return TAP_CLASS(word) == CLASS_PRIVATE_MARKER || (has_data(word) && (word & 0x0f000000u) == 0);
 }
 
-static size_t padded(uint32_t word)
+/* Is the padding of a record of odd length left out?  behind: the 5 bytes behind its data, as many
+ * as there are. */
+static bool is_unpadded(uint32_t word, const uint8_t *behind, size_t have)
 {
-    return (size_t)TAP_LENGTH(word) + (TAP_LENGTH(word) & 1);
+    return (TAP_LENGTH(word) & 1) && have >= 4 && get_le32(behind) == word &&
+           !(have >= 5 && get_le32(behind + 1) == word);
+}
+
+/* The bytes behind the length of a record, with the length behind it; 0: the two differ, or there
+ * are too few. */
+static size_t record_rest(uint32_t word, const uint8_t *data, size_t have)
+{
+    size_t len = TAP_LENGTH(word);
+
+    if (have < len + 4)
+        return 0;
+    if (is_unpadded(word, data + len, have - len))
+        return len + 4;
+    len += len & 1;
+    return have >= len + 4 && get_le32(data + len) == word ? len + 4 : 0;
 }
 
 /* Every record that can be seen must hold, and there must be one to hold: the first, unless it is
  * so long that its end is out of sight. */
 static bool tap_detect(const uint8_t *data, size_t len, bool all)
 {
-    size_t at = 0;
+    size_t at = 0, rest;
 
     while (len - at >= 4) {
         uint32_t word = get_le32(data + at);
@@ -62,11 +81,13 @@ static bool tap_detect(const uint8_t *data, size_t len, bool all)
             at += word == TAP_HALF_GAP ? 2 : 4;
             continue;
         }
-        if (len - at < 8 + padded(word))
-            return !all;
-        if (get_le32(data + at + 4 + padded(word)) != word)
+        at += 4;
+        if (!all && len - at < (size_t)TAP_LENGTH(word) + 5)
+            return true;
+        rest = record_rest(word, data + at, len - at);
+        if (rest == 0)
             return false;
-        at += 8 + padded(word);
+        at += rest;
     }
     return at > 0 && (!all || at == len);
 }
@@ -76,7 +97,9 @@ static int tap_record(struct interchange_import *in, uint32_t word, struct item 
 {
     struct source *s = &in->source;
     unsigned long long at = s->offset - 4;
+    const uint8_t *behind;
     uint8_t raw[4];
+    size_t have = 0;
     int rc;
 
     item->len = TAP_LENGTH(word);
@@ -84,7 +107,9 @@ static int tap_record(struct interchange_import *in, uint32_t word, struct item 
     item->kind = item->bad || TAP_CLASS(word) == CLASS_GOOD ? ITEM_BLOCK : ITEM_SKIPPED;
     rc = source_exact(s, in->block, item->len, "a record", err);
     if (!rc)
-        rc = source_skip(s, item->len & 1, "a record", err);
+        rc = source_peek(s, 5, &behind, &have, err);
+    if (!rc && (item->len & 1) && !is_unpadded(word, behind, have))
+        rc = source_skip(s, 1, "a record", err);
     if (!rc)
         rc = source_exact(s, raw, sizeof(raw), "a record", err);
     if (!rc && get_le32(raw) != word)
