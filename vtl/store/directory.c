@@ -46,14 +46,14 @@ struct directory;
 
 /* Work in the background.  Its thread lives from the first of it to the end of the writer:
  *
- *   IDLE --write_begin--> TODO --the thread--> DONE --write_end--> IDLE          any --> QUIT
+ *   IDLE --write_begin--> GIVEN --the thread--> DONE --write_end--> IDLE          any --> QUIT
  */
 struct work {
-    pthread_mutex_t mutex; /* protects state; the rest belongs to the thread while it is TODO */
+    pthread_mutex_t mutex; /* protects state; the rest belongs to the thread while it is GIVEN */
     pthread_cond_t turn;
     pthread_t thread;
     bool threaded;
-    enum { WORK_IDLE, WORK_TODO, WORK_DONE, WORK_QUIT } state;
+    enum { WORK_IDLE, WORK_GIVEN, WORK_DONE, WORK_QUIT } state;
     struct directory *of;
     const void *data;
     size_t len;
@@ -155,7 +155,7 @@ static void work_leave(struct work *work, int then)
 {
     CLEANUP_UNLOCK(&work->mutex);
 
-    while (work->state == WORK_TODO)
+    while (work->state == WORK_GIVEN)
         pthread_cond_wait(&work->turn, &work->mutex);
     work->state = then;
     pthread_cond_broadcast(&work->turn);
@@ -454,7 +454,7 @@ static void *work_thread(void *arg)
     CLEANUP_UNLOCK(&work->mutex);
 
     for (;;) {
-        while (work->state != WORK_TODO && work->state != WORK_QUIT)
+        while (work->state != WORK_GIVEN && work->state != WORK_QUIT)
             pthread_cond_wait(&work->turn, &work->mutex);
         if (work->state == WORK_QUIT)
             return NULL;
@@ -484,7 +484,7 @@ static int directory_write_begin(struct store *s, const char *object, uint64_t o
         work->threaded = pthread_create(&work->thread, NULL, work_thread, w) == 0;
     if (!work->threaded) /* there is none to be had: it is done here and now */
         work->result = work_do(w, work);
-    work_leave(work, work->threaded ? WORK_TODO : WORK_DONE);
+    work_leave(work, work->threaded ? WORK_GIVEN : WORK_DONE);
     return 0;
 }
 
@@ -500,7 +500,7 @@ static int directory_write_end(struct store *s, const char *object, bool wait, s
     }
     if (state == WORK_IDLE)
         return error_set(err, ERR_STATE, "nothing is being written to %s/%s", d->path, object);
-    if (state == WORK_TODO && !wait)
+    if (state == WORK_GIVEN && !wait)
         return error_set(err, ERR_BUSY, "%s/%s is being written", d->path, object);
     work_leave(&w->work, WORK_IDLE);
     if (w->work.result && err)
