@@ -126,6 +126,7 @@ CLI_VERB(cartridge_unvault);
 CLI_VERB(cartridge_vaulted);
 CLI_VERB(cartridge_protect);
 CLI_VERB(cartridge_delete);
+CLI_VERB(cartridge_tag);
 CLI_VERB(drive_list);
 CLI_VERB(drive_add);
 CLI_VERB(drive_remove);

@@ -49,6 +49,11 @@ const struct cli_option verb_cartridge_unvault_options[] = {
 };
 const struct cli_option verb_cartridge_vaulted_options[] = NO_OPTIONS;
 const struct cli_option verb_cartridge_protect_options[] = NO_OPTIONS;
+const struct cli_option verb_cartridge_tag_options[] = {
+    {"sequence", "N", "sequence number of the tag, to 65535; default: 0"},
+    {"remove", NULL, "take the tag away"},
+    {NULL, NULL, NULL},
+};
 const struct cli_option verb_cartridge_delete_options[] = {
     {"yes", NULL, "really: everything that is on it is lost"},
     {NULL, NULL, NULL},
@@ -326,6 +331,27 @@ int verb_cartridge_protect(struct cli *cli, struct error *err)
     args = json_pack("{sb}", "on", on);
     add_text(args, "cartridge", cli->operands[0]);
     return ask(cli, "cartridge.protect", args, say_protected, err);
+}
+
+static void say_tag(const json_t *result)
+{
+    printf("%s: %s\n", json_get_text(result, "cartridge", "?"),
+           json_get_text(result, "alternate_tag", "no alternate volume tag"));
+}
+
+int verb_cartridge_tag(struct cli *cli, struct error *err)
+{
+    unsigned sequence = 0;
+    int rc = cli_number(cli, "sequence", 0, 65535, &sequence, err);
+    json_t *args;
+
+    if (rc)
+        return rc;
+    args = json_pack("{sisb}", "sequence", (int)sequence, "remove", cli_flag(cli, "remove"));
+    add_text(args, "cartridge", cli->operands[0]);
+    if (cli->operand_count > 1)
+        add_text(args, "tag", cli->operands[1]);
+    return ask(cli, "cartridge.tag", args, say_tag, err);
 }
 
 static void say_deleted(const json_t *result)

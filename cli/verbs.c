@@ -69,6 +69,10 @@ static const struct cli_verb verbs[] = {
          "list the cartridges that are put away", NULL),
     VERB("cartridge protect", "CARTRIDGE SWITCH", 2, 2, true, cartridge_protect,
          "slide the write-protect tab of a cartridge", "SWITCH is on or off."),
+    VERB("cartridge tag", "CARTRIDGE [TAG]", 1, 2, true, cartridge_tag,
+         "show, give or take away the alternate volume tag of a cartridge",
+         "Hosts read it with READ ELEMENT STATUS and find the cartridge by it; it stays with the\n"
+         "cartridge wherever it goes.  Without TAG it is only shown."),
     VERB("cartridge delete", "BARCODE", 1, 1, true, cartridge_delete,
          "destroy a cartridge and all that is on it", NULL),
     VERB("drive list", "", 0, 0, true, drive_list, "list the drives", NULL),

@@ -49,6 +49,16 @@ expect 0 ", 1 missing;" "$capstan" status
 mv "$work/aside" "$CAPSTAN_ROOT/cartridges/CAP003L8"
 expect 0 "5 cartridges are where they should be, 0 are missing" "$capstan" library inventory
 
+# alternate volume tags
+expect 0 "CAP001L8: no alternate volume tag" "$capstan" cartridge tag CAP001L8
+expect 0 "CAP001L8: Year end" "$capstan" cartridge tag CAP001L8 "Year end" --sequence 7
+expect 0 "Year end" "$capstan" slot list
+expect 1 "printable ASCII" "$capstan" cartridge tag CAP001L8 $'J\303\274rgen'
+expect 2 "given or removed" "$capstan" cartridge tag CAP001L8 x --remove
+expect 0 '"sequence": 7' "$capstan" cartridge tag CAP001L8 --json
+expect 0 "no alternate" "$capstan" cartridge tag slot:9 --remove
+expect 1 "no cartridge in slot:1" "$capstan" cartridge tag slot:1 x
+
 # the robot at work, and jammed
 expect 0 "" "$capstan" fault set slow-robot --delay 3000 --count 1
 "$capstan" move slot:9 slot:10 >/dev/null &

@@ -394,16 +394,41 @@ static int count_full(void *ctx, const struct library_element *e)
     return 0;
 }
 
-/* Moves, exchanges and creations without end, until it is killed. */
+/* Elements that come and go beside those that the moves use. */
+static void churn_elements(struct library *lib, unsigned *seed)
+{
+    unsigned drive, n = (unsigned)rand_r(seed);
+
+    switch (rand_r(seed) % 5) {
+    case 0:
+        library_drive_add(lib, &drive, NULL);
+        break;
+    case 1:
+        library_drive_remove(lib, 2 + n % 3, NULL);
+        break;
+    case 2:
+        library_resize(lib, 8 + n % 4, n / 4 % 4, NULL);
+        break;
+    case 3:
+        library_set_alternate(lib, (uint16_t)(LIBRARY_ADDRESS_SLOT + rand_r(seed) % 8), "T", 1,
+                              NULL);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Moves, exchanges, creations, elements and tags without end, until it is killed. */
 static void churn(void)
 {
     struct library *lib;
     unsigned seed = (unsigned)getpid();
 
     log_set_level(LOG_LEVEL_ERROR);
-    if (library_open(root, &geometry, &lib, NULL) != 0)
+    if (library_open(root, NULL, &lib, NULL) != 0)
         _exit(3);
     for (;;) {
+        churn_elements(lib, &seed);
         uint16_t a = (uint16_t)(LIBRARY_ADDRESS_SLOT + rand_r(&seed) % 8);
         uint16_t b = (uint16_t)(LIBRARY_ADDRESS_DRIVE + rand_r(&seed) % 2);
         char barcode[16];
@@ -422,8 +447,13 @@ static unsigned check_places(void)
 {
     char command[256];
     unsigned full = 0, directories = 0;
-    struct library *lib = reopen(&geometry);
+    struct library *lib = reopen(NULL);
+    const struct library_geometry *g = library_geometry(lib);
     FILE *p;
+
+    CU_ASSERT(g->drives >= 2 && g->slots >= 8 && g->slots < 12 && g->import_export < 4);
+    CU_ASSERT_FALSE(library_drive_removed(lib, 0) || library_drive_removed(lib, 1));
+    CU_ASSERT_TRUE(library_drive_removed(lib, g->drives));
 
     CHECK_OK(library_elements(lib, 0, 0, 0xffff, count_full, &full, &err), err);
     snprintf(command, sizeof(command), "ls %s/cartridges | wc -l", root);

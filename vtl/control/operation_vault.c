@@ -211,6 +211,29 @@ int operation_protect(struct control *control, const json_t *args, json_t **resu
     return *result ? 0 : operation_no_memory(err);
 }
 
+/* The alternate volume tag; without one it is only told. */
+int operation_tag(struct control *control, const json_t *args, json_t **result, struct error *err)
+{
+    const char *tag = json_get_text(args, "tag", NULL);
+    bool remove = json_is_true(json_object_get(args, "remove"));
+    int64_t sequence = json_get_integer(args, "sequence", 0);
+    struct library_element e;
+    int rc = full_place(control, json_get_text(args, "cartridge", ""), ELEMENT_SLOT, &e, err);
+
+    if (!rc && (sequence > UINT16_MAX || (tag && remove)))
+        rc = error_set(err, ERR_USAGE,
+                       "a sequence number is from 0 to 65535, and a tag is given or removed");
+    if (!rc && (tag || remove))
+        rc = library_set_alternate(control->library, e.address, tag, (uint16_t)sequence, err);
+    if (!rc)
+        rc = library_find(control->library, e.barcode, &e, err);
+    if (rc)
+        return rc;
+    *result = json_pack("{ssss?si}", "cartridge", e.barcode, "alternate_tag",
+                        *e.alternate ? e.alternate : NULL, "sequence", (int)e.alternate_sequence);
+    return *result ? 0 : operation_no_memory(err);
+}
+
 int operation_cartridge_delete(struct control *control, const json_t *args, json_t **result,
                                struct error *err)
 {

@@ -25,7 +25,7 @@ operation_fn operation_drive_add, operation_drive_remove, operation_drive_eject,
     operation_slot_change, operation_inventory;
 /* operation_vault.c */
 operation_fn operation_vault, operation_unvault, operation_vault_list, operation_slot_export,
-    operation_slot_import, operation_protect, operation_cartridge_delete;
+    operation_slot_import, operation_protect, operation_cartridge_delete, operation_tag;
 /* operation_fault.c */
 operation_fn operation_fault_set, operation_fault_clear, operation_fault_list,
     operation_fault_vocabulary;

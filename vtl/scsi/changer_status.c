@@ -19,6 +19,7 @@ enum {
     FLAG_INENAB = 0x20,
     LU_VALID = 0x10,
     SVALID = 0x80,
+    ELEMENT_DISABLED = 0x08, /* ED, SMC-3 6.11.4 */
     PVOLTAG = 0x80,
     AVOLTAG = 0x40,
 };
@@ -162,7 +163,8 @@ static void put_descriptor(struct element_report *w, const struct library_elemen
     reply_be16(r, exception);
     put_drive_address(w, e);
     reply_u8(r, 0);
-    reply_u8(r, (e->source_valid ? SVALID : 0u) | medium_type(e));
+    reply_u8(r, (e->source_valid ? SVALID : 0u) | (e->removed ? ELEMENT_DISABLED : 0u) |
+                    medium_type(e));
     reply_be16(r, e->source_valid ? e->source : 0);
     if (w->voltag)
         put_primary_tag(w, e, tag);
