@@ -30,7 +30,7 @@ if [ -n "${CAPSTAN_GUEST_HANDLER:-}" ]; then
         usr/lib/x86_64-linux-gnu/tcmu-runner/handler_capstan.so
 fi
 cp "$here/${CAPSTAN_GUEST_TARGET:-target.sh}" "$tree/root/target.sh"
-cp "$here"/part_*.sh "$tree/root/"
+cp "$here"/part_*.sh "$here/../../examples/tcmu/lio" "$tree/root/"
 {
     printf 'TESTS="%s"\n' "$*"
     cat "$here/kernel_initiator.sh"

@@ -10,4 +10,6 @@ handler=${CAPSTAN_BUILDDIR:-.}/handler_capstan.so
     exit 77
 }
 export CAPSTAN_GUEST_TARGET=target_tcmu.sh CAPSTAN_GUEST_HANDLER=$handler
-exec "$here/guest_test.sh" changer write motion lengths fixed marks tar load two_drives sg
+[ $# -gt 0 ] || set -- changer write motion lengths fixed marks tar load partitions tape_operations \
+    persistent attributes second_initiator two_drives sg residuals configurations runner_restart loopback
+exec "$here/guest_test.sh" "$@"

@@ -14,6 +14,7 @@
 #include "common/bytes.h"
 #include "common/checked.h"
 #include "tests/unit/check.h"
+#include "vtl/tcmu/past.h"
 
 #define RING_SIZE 4096u
 
@@ -331,6 +332,159 @@ static void test_compression(void)
     free(dev.mailbox);
 }
 
+/* ---- what a restart of the runner finds */
+
+static const uint8_t rewind_cdb[6] = {0x01}, read_position[10] = {0x34};
+static const uint8_t write_block[6] = {0x0a, 0, 0, 2, 0, 0};
+
+static uint32_t tell(struct tcmu_device *dev)
+{
+    uint8_t data[20] = {0};
+
+    CU_ASSERT_EQUAL(run(dev, read_position, data, sizeof(data)).status, TCMUR_STATUS_OK);
+    return get_be32(data + 4);
+}
+
+/* Three blocks on the tape, the drive closed behind the second. */
+static void close_behind_two(struct tcmu_device *dev)
+{
+    static const uint8_t locate[10] = {0x2b, 0, 0, 0, 0, 0, 2};
+    uint8_t block[512] = {0};
+
+    device_setup(dev, 1);
+    CU_ASSERT_EQUAL_FATAL(registered->open(dev, false), 0);
+    CU_ASSERT_EQUAL_FATAL(wait_ready(dev), TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(run(dev, rewind_cdb, NULL, 0).status, TCMUR_STATUS_OK);
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(run(dev, write_block, block, sizeof(block)).status, TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(run(dev, locate, NULL, 0).status, TCMUR_STATUS_OK);
+    registered->close(dev);
+}
+
+static void test_restart(void)
+{
+    static const uint8_t test_unit_ready[6] = {0};
+    struct tcmu_device dev = {0};
+    struct outcome out;
+
+    close_behind_two(&dev);
+    CU_ASSERT_EQUAL_FATAL(registered->open(&dev, false), 0);
+    out = run(&dev, test_unit_ready, NULL, 0);
+    CU_ASSERT_EQUAL(out.status, TCMUR_STATUS_PASSTHROUGH_ERR);
+    CU_ASSERT_EQUAL(out.sense[12], 0x29); /* the hosts' unit attention is still theirs */
+    CU_ASSERT_EQUAL(wait_ready(&dev), TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(tell(&dev), 2);
+    registered->close(&dev);
+    free(dev.mailbox);
+}
+
+/* Nothing is read or written until a host says where. */
+static void lost_until(struct tcmu_device *dev, const uint8_t *cdb)
+{
+    static const uint8_t read6[6] = {0x08, 0, 0, 2, 0, 0}, filemark[6] = {0x10, 0, 0, 0, 1, 0};
+    static const uint8_t space_back[6] = {0x11, 0, 0xff, 0xff, 0xff, 0};
+    const uint8_t *refused[] = {write_block, read6, filemark, space_back, write_block};
+    uint8_t block[512] = {0};
+
+    CU_ASSERT_EQUAL_FATAL(registered->open(dev, false), 0);
+    CU_ASSERT_EQUAL(run(dev, write_block, block, sizeof(block)).sense[12], 0x29);
+    run(dev, write_block, block, sizeof(block)); /* 28h/00h: not another medium, just power on */
+    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++) {
+        struct outcome out = run(dev, refused[i], block, sizeof(block));
+
+        CU_ASSERT_EQUAL(out.status, TCMUR_STATUS_PASSTHROUGH_ERR);
+        CU_ASSERT_EQUAL(out.sense[2] & 0x0f, 0x03);
+        CU_ASSERT_EQUAL(out.sense[12], 0x3b);
+        CU_ASSERT_EQUAL(out.sense[13], 0x00);
+    }
+    CU_ASSERT_EQUAL(run(dev, cdb, NULL, 0).status, TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(run(dev, write_block, block, sizeof(block)).status, TCMUR_STATUS_OK);
+    registered->close(dev);
+}
+
+static void test_died(void)
+{
+    static const uint8_t locate[10] = {0x2b}, space_end[6] = {0x11, 3},
+                         load[6] = {0x1b, 0, 0, 0, 1};
+    const uint8_t *sets[] = {rewind_cdb, locate, space_end, load};
+    struct tcmu_device dev = {0};
+    struct error err = ERROR_INIT;
+
+    close_behind_two(&dev);
+    for (size_t i = 0; i < ARRAY_LENGTH(sets); i++) {
+        CHECK_OK(past_begin(root_path, 0, &err), err); /* as if it had not been closed */
+        lost_until(&dev, sets[i]);
+    }
+    CHECK_OK(past_begin(root_path, 0, &err), err);
+    CU_ASSERT_EQUAL_FATAL(registered->open(&dev, false), 0);
+    registered->close(&dev); /* the next one does not know more */
+    lost_until(&dev, rewind_cdb);
+    free(dev.mailbox);
+}
+
+/* Another medium, or the same once more, is at its beginning. */
+static void test_died_and_moved(void)
+{
+    struct tcmu_device dev = {0};
+    struct error err = ERROR_INIT;
+    uint8_t block[512] = {0};
+    struct tcmu_root *root;
+    uint16_t drive, slot;
+
+    close_behind_two(&dev);
+    CHECK_OK(past_begin(root_path, 0, &err), err);
+    CU_ASSERT_EQUAL_FATAL(registered->open(&dev, false), 0);
+    CU_ASSERT_EQUAL(wait_ready(&dev), TCMUR_STATUS_OK);
+    CU_ASSERT_EQUAL(run(&dev, write_block, block, sizeof(block)).sense[12], 0x3b);
+    root = ((struct tcmu_unit *)dev.private)->root;
+    drive = library_drive_address(root->library, 0);
+    slot = library_first(root->library, ELEMENT_SLOT);
+    CHECK_OK(scsi_target_move(root->target, drive, slot, &err), err);
+    CHECK_OK(scsi_target_move(root->target, slot, drive, &err), err);
+    CU_ASSERT_EQUAL(run(&dev, write_block, block, sizeof(block)).sense[12], 0x28);
+    CU_ASSERT_EQUAL(run(&dev, write_block, block, sizeof(block)).status, TCMUR_STATUS_OK);
+    registered->close(&dev);
+    free(dev.mailbox);
+}
+
+static void write_past(const char *text)
+{
+    char path[100];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/run/tcmu-drive-0", root_path);
+    f = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void test_past(void)
+{
+    struct past past, back = {.kind = PAST_ENDED, .partition = 3, .block = UINT64_MAX};
+    static const char *const nonsense[] = {"", "\n"};
+    struct tcmu_device dev = {0};
+
+    snprintf(back.barcode, sizeof(back.barcode), "TCM001L8");
+    past_end(root_path, 0, &back);
+    past_read(root_path, 0, &past);
+    CU_ASSERT_EQUAL(memcmp(&past, &back, sizeof(past)), 0);
+    past_read(root_path, 7, &past);
+    CU_ASSERT_EQUAL(past.kind, PAST_NONE);
+    write_past("00000000-0000-0000-0000-000000000000 in-use\n");
+    past_read(root_path, 0, &past);
+    CU_ASSERT_EQUAL(past.kind, PAST_NONE); /* the machine has booted since */
+    for (size_t i = 0; i < ARRAY_LENGTH(nonsense); i++) {
+        write_past(nonsense[i]);
+        past_read(root_path, 0, &past);
+        CU_ASSERT_EQUAL(past.kind, PAST_LOST);
+    }
+    past_end(root_path, 0, &back); /* no tape is as long: the position is lost */
+    device_setup(&dev, 1);
+    lost_until(&dev, rewind_cdb);
+    free(dev.mailbox);
+}
+
 /* The runner cancels a device's thread to close the device, maybe in the middle of a command. */
 static sem_t in_command;
 
@@ -423,6 +577,10 @@ static const struct check_test tests[] = {
     {"changer_and_drive", test_changer_and_drive},
     {"short_read", test_short_read},
     {"compression", test_compression},
+    {"restart", test_restart},
+    {"died", test_died},
+    {"died_and_moved", test_died_and_moved},
+    {"past", test_past},
     {"cancelled_in_a_command", test_cancelled_in_a_command},
     {"directions", test_directions},
     {"clean_up", test_clean_up},

@@ -27,32 +27,9 @@
 #include "vtl/scsi/cdb.h"
 #include "vtl/scsi/scsi.h"
 #include "vtl/tcmu/tcmur_abi.h"
+#include "vtl/tcmu/unit.h"
 
 #define SUBTYPE "capstan"
-
-/* One served ROOT.  Guarded by roots_lock. */
-struct tcmu_root {
-    struct tcmu_root *next;
-    char path[256];
-    struct models models;
-    struct library *library;
-    struct scsi_target *target;
-    unsigned users;
-};
-
-/* One device: a logical unit of a root.  Lock order: roots_lock, then lock. */
-struct tcmu_unit {
-    struct tcmu_root *root;
-    struct scsi_nexus *nexus;
-    unsigned lun;
-    struct tcmu_mailbox *mailbox;
-    uint8_t *buffer; /* data-in or gathered data-out of the running command */
-    size_t buffer_size;
-    pthread_mutex_t lock;
-    pthread_cond_t finished;
-    bool running; /* a task is with the target; guarded by lock once it is */
-    struct scsi_task task;
-};
 
 static pthread_mutex_t roots_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tcmu_root *roots;
@@ -245,7 +222,8 @@ static int unit_open(struct tcmu_device *dev, struct tcmu_unit *unit, struct err
     if (unit->lun >= scsi_target_lun_count(unit->root->target))
         return error_set(err, ERR_NOT_FOUND, "%s has no logical unit %u", root, unit->lun);
     snprintf(name, sizeof(name), "tcmu,lun-%u", unit->lun);
-    return scsi_nexus_create(unit->root->target, name, &unit->nexus, err);
+    rc = scsi_nexus_create(unit->root->target, name, &unit->nexus, err);
+    return rc < 0 ? rc : unit_take_up_past(unit, err);
 }
 
 static int capstan_open(struct tcmu_device *dev, bool reopen)
@@ -270,7 +248,10 @@ static int capstan_open(struct tcmu_device *dev, bool reopen)
 
 static void capstan_close(struct tcmu_device *dev)
 {
-    unit_free(tcmur_dev_get_private(dev));
+    struct tcmu_unit *unit = tcmur_dev_get_private(dev);
+
+    unit_leave_past(unit);
+    unit_free(unit);
 }
 
 /* ---- commands
@@ -329,31 +310,6 @@ static void tcmu_set_read_length(struct tcmu_unit *unit, uint16_t cmd_id, size_t
     }
 }
 
-static void task_done(struct scsi_task *task)
-{
-    struct tcmu_unit *unit = task->transport;
-    CLEANUP_UNLOCK(&unit->lock);
-
-    unit->running = false;
-    pthread_cond_signal(&unit->finished);
-}
-
-/* To its end: the runner cancels the device's thread when it closes the device, and a thread that
- * dies here would leave the lock taken and the task without its memory. */
-static void run_task(struct tcmu_unit *unit)
-{
-    int before;
-
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-    unit->running = true;
-    scsi_target_submit(unit->root->target, &unit->task);
-    pthread_mutex_lock(&unit->lock);
-    while (unit->running)
-        pthread_cond_wait(&unit->finished, &unit->lock);
-    pthread_mutex_unlock(&unit->lock);
-    pthread_setcancelstate(before, NULL);
-}
-
 static int status_to_runner(struct tcmulib_cmd *cmd, const struct scsi_task *task)
 {
     switch (task->status) {
@@ -394,6 +350,10 @@ static int capstan_handle_cmd(struct tcmu_device *dev, struct tcmur_cmd *rcmd)
     size_t cdb_len = scsi_cdb_length(cmd->cdb[0]);
     bool out = scsi_cdb_is_data_out(cmd->cdb, unit->lun == 0);
 
+    if (unit->lost && unit_position_use(cmd->cdb) == NEEDS_POSITION) {
+        unit_refuse_lost(unit);
+        return status_to_runner(cmd, task);
+    }
     if (!reserve_buffer(unit, length ? length : 1))
         return TCMUR_STATUS_NO_RESOURCE;
     memset(task, 0, sizeof(*task));
@@ -401,8 +361,6 @@ static int capstan_handle_cmd(struct tcmu_device *dev, struct tcmur_cmd *rcmd)
     task->lun[1] = (uint8_t)unit->lun; /* peripheral addressing, SAM-6 section 4.7.7.2 */
     memcpy(task->cdb, cmd->cdb, cdb_len);
     task->cdb_len = cdb_len;
-    task->done = task_done;
-    task->transport = unit;
     if (out) {
         gather(unit->buffer, cmd->iovec, cmd->iov_cnt);
         task->out = unit->buffer;
@@ -411,7 +369,11 @@ static int capstan_handle_cmd(struct tcmu_device *dev, struct tcmur_cmd *rcmd)
         task->in = unit->buffer;
         task->in_size = length;
     }
-    run_task(unit);
+    unit_run(unit);
+    if (task->status == SCSI_GOOD && cmd->cdb[0] == 0x00) /* TEST UNIT READY */
+        unit->settled = true;
+    if (task->status == SCSI_GOOD && unit_position_use(cmd->cdb) == SETS_POSITION)
+        unit->lost = false;
     if (!out && length > 0) {
         scatter(cmd->iovec, cmd->iov_cnt, unit->buffer, task->in_len);
         if (task->in_len < length)
