@@ -109,6 +109,7 @@ int cli_print_rows(const struct cli *cli, const char *key, json_t *rows,
 CLI_VERB(init);
 CLI_VERB(serve);
 CLI_VERB(stop);
+CLI_VERB(reload);
 CLI_VERB(status);
 CLI_VERB(cartridge_create);
 CLI_VERB(cartridge_list);

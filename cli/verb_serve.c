@@ -129,12 +129,15 @@ static void serve_wait(const struct serve *s)
     struct error err = ERROR_INIT;
     int number = 0;
 
-    /* Without a terminal there is none to hang up: somebody has rotated the log. */
+    /* Without a terminal there is none to hang up: somebody has rotated the log, or changed
+     * capstan.conf. */
     while (sigwait(&s->signals, &number) != 0 || (number == SIGHUP && s->detached)) {
         if (number == SIGHUP && serve_log_reopen(s->daemon, &err) != 0)
             log_error("%s", err.message);
         else if (number == SIGHUP)
             log_info("the log was opened anew");
+        if (number == SIGHUP)
+            daemon_reload(s->daemon);
     }
     log_info("ending on signal %d (%s)", number, strsignal(number));
     notify_systemd("STOPPING=1");

@@ -21,7 +21,8 @@ static const struct table_column drive_columns[] = {
 static const struct table_column session_columns[] = {
     {"INITIATOR", "initiator", TABLE_TEXT}, {"PEER", "peer", TABLE_TEXT},
     {"COMMANDS", "commands", TABLE_NUMBER}, {"IN", "bytes_in", TABLE_SIZE},
-    {"OUT", "bytes_out", TABLE_SIZE},       {"SINCE", "since", TABLE_TIME},
+    {"OUT", "bytes_out", TABLE_SIZE},       {"VIEW", "view", TABLE_TEXT},
+    {"SINCE", "since", TABLE_TIME},
 };
 
 static const struct table_column vault_columns[] = {

@@ -24,6 +24,10 @@ static const struct cli_verb verbs[] = {
          "It ends politely on SIGTERM and SIGINT, and by 'capstan stop'."),
     VERB("stop", "", 0, 0, false, stop,
          "end the daemon of the library politely, with all that it serves", NULL),
+    VERB("reload", "", 0, 0, true, reload,
+         "have the daemon read capstan.conf again: access, views, CHAP, redirect",
+         "Sessions of initiators that are no longer let in are closed; the others go on.\n"
+         "SIGHUP does the same for all libraries of a daemon that was started with --detach."),
     VERB("status", "", 0, 0, true, status, "show drives, slots, cartridges and sessions", NULL),
     VERB("cartridge create", "BARCODE...", 1, ANY, true, cartridge_create, "make empty cartridges",
          "A SIZE is a number of bytes; it may end in K, M, G, T (powers of 1000) or in KiB, MiB, "

@@ -12,6 +12,29 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Every LUN of a view has a unit of ours, and no unit has two; every portal has a group. */
+static void check_options(const struct config *config)
+{
+    struct iscsid_options o;
+
+    config_iscsi_options(config, &o);
+    for (unsigned i = 0; i < o.portal_count; i++)
+        if (!o.portals[i][0] || o.portal_groups[i] == 0)
+            abort();
+    for (unsigned i = 0; i < o.view_count; i++) {
+        bool seen[SCSI_LUNS_MAX] = {false};
+
+        for (unsigned lun = 0; lun < SCSI_LUNS_MAX; lun++) {
+            uint16_t unit = o.views[i].luns.unit[lun];
+
+            if (unit != SCSI_NO_UNIT && (unit >= SCSI_LUNS_MAX || seen[unit]))
+                abort();
+            if (unit != SCSI_NO_UNIT)
+                seen[unit] = true;
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct config *config = NULL;
@@ -31,6 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                config->portals.count < 1 || config->portals.count > ISCSI_PORTALS_MAX ||
                strlen(config->target) > ISCSI_NAME_MAX) {
         abort();
+    } else {
+        check_options(config);
     }
     config_free(config);
     fclose(f);

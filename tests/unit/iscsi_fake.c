@@ -241,10 +241,32 @@ static void execute(struct fake_lun *l, struct scsi_task *t)
     }
 }
 
-size_t scsi_target_transfer_bound(struct scsi_target *target, const uint8_t lun[8],
-                                  const uint8_t *cdb, size_t cdb_len)
+void scsi_nexus_set_view(struct scsi_nexus *nexus, const struct scsi_view *view)
+{
+    (void)nexus;
+    (void)view;
+}
+
+bool scsi_nexus_sees_all(const struct scsi_nexus *nexus)
+{
+    (void)nexus;
+    return true;
+}
+
+int scsi_target_add_port(struct scsi_target *target, uint16_t id, const char *name,
+                         struct error *err)
 {
     (void)target;
+    (void)id;
+    (void)name;
+    (void)err;
+    return 0;
+}
+
+size_t scsi_nexus_transfer_bound(const struct scsi_nexus *nexus, const uint8_t lun[8],
+                                 const uint8_t *cdb, size_t cdb_len)
+{
+    (void)nexus;
     (void)lun;
     uint64_t lba;
     uint32_t count;
@@ -362,12 +384,12 @@ void fake_target_destroy(struct scsi_target *target)
     free(target);
 }
 
-int scsi_nexus_create(struct scsi_target *target, const char *name, struct scsi_nexus **out,
-                      struct error *err)
+int scsi_nexus_open(struct scsi_target *target, const struct scsi_nexus_options *options,
+                    struct scsi_nexus **out, struct error *err)
 {
     struct scsi_nexus *n = malloc(sizeof(*n));
 
-    (void)name;
+    (void)options;
     if (!n)
         return error_set(err, ERR_NO_MEMORY, "nexus");
     n->target = target;

@@ -201,6 +201,12 @@ static void rig_open(void)
     scsi_target_set_compression(rig.target, rig.compression);
     if (rig.disk_mib)
         CHECK_OK(scsi_target_add_disk(rig.target, rig.disk_mib, &err), err);
+    for (unsigned i = 1; i <= rig.ports; i++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), "iqn.test:target,t,0x%04x", i);
+        CHECK_OK(scsi_target_add_port(rig.target, (uint16_t)i, name, &err), err);
+    }
     CHECK_OK(scsi_nexus_create(rig.target, "iqn.test:a,i,0x1", &rig.a, &err), err);
     CHECK_OK(scsi_nexus_create(rig.target, "iqn.test:b,i,0x1", &rig.b, &err), err);
 }

@@ -30,6 +30,7 @@ struct rig {
     const char *model;                      /* of drive 0; NULL: the default */
     const char *library_model;              /* the same of the changer, with its addresses */
     unsigned slots;                         /* 0: 4 */
+    unsigned ports; /* target ports with names: 1 .. ports; 0: none is told of */
 };
 extern struct rig rig;
 

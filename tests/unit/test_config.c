@@ -70,6 +70,35 @@ static void test_defaults(void)
     config_free(c);
 }
 
+/* A portal's group, and where a view puts each unit. */
+static void test_groups_and_views(void)
+{
+    struct config *c = parse_good(GOOD "portals = 127.0.0.1:1, 7=[::1]:2 65535=0.0.0.0:3\n"
+                                       "views = iqn.a:one=changer+1@drive:1\n"
+                                       "  iqn.a:*=0@drive:0-1+disk, *=none iqn.b:z=2@all\n");
+    struct iscsid_options o;
+    const uint16_t *u;
+
+    config_iscsi_options(c, &o);
+    CU_ASSERT_STRING_EQUAL(o.portals[1], "[::1]:2");
+    CU_ASSERT_EQUAL(o.portal_groups[0], 1);
+    CU_ASSERT_EQUAL(o.portal_groups[1], 7);
+    CU_ASSERT_EQUAL(o.portal_groups[2], 65535);
+    CU_ASSERT_EQUAL_FATAL(o.view_count, 4);
+    CU_ASSERT_STRING_EQUAL(o.views[0].initiator, "iqn.a:one");
+    u = o.views[0].luns.unit;
+    CU_ASSERT(u[0] == 0 && u[1] == 2 && u[2] == SCSI_NO_UNIT);
+    CU_ASSERT_STRING_EQUAL(o.views[1].initiator, "iqn.a:*");
+    u = o.views[1].luns.unit;
+    CU_ASSERT(u[0] == 1 && u[1] == 2 && u[2] == SCSI_NO_UNIT && u[3] == 3); /* 2 drives: disk 3 */
+    CU_ASSERT_STRING_EQUAL(o.views[2].initiator, "*");
+    for (unsigned i = 0; i < SCSI_LUNS_MAX; i++) {
+        CU_ASSERT_EQUAL(o.views[2].luns.unit[i], SCSI_NO_UNIT);
+        CU_ASSERT_EQUAL(o.views[3].luns.unit[i], i < 2 ? SCSI_NO_UNIT : i - 2);
+    }
+    config_free(c);
+}
+
 static void test_everything(void)
 {
     struct config *c = parse_good("; a comment\r\n[library]\r\nname = The Cellar \r\n"
@@ -150,6 +179,29 @@ static void test_refused(void)
         {"[iscsi]\nportals = [::1:3260\n", "ADDRESS:PORT"},
         {"[iscsi]\nportals = 1.1.1.1:\n", "ADDRESS:PORT"},
         {"[iscsi]\nportals =\n", "at least 1"},
+        {"[iscsi]\nportals = 0=127.0.0.1:1\n", "portal group|1 to 65535"},
+        {"[iscsi]\nportals = 65536=127.0.0.1:1\n", "portal group|1 to 65535"},
+        {"[iscsi]\nportals = 4294967297=127.0.0.1:1\n", "portal group|1 to 65535"},
+        {"[iscsi]\nportals = 2=\n", "ADDRESS:PORT"},
+        {"[iscsi]\nportals = =127.0.0.1:1\n", "portal group"},
+        {"[iscsi]\nviews = iqn.a:b\n", "INITIATOR=LUNS"},
+        {"[iscsi]\nviews = =changer\n", "INITIATOR=LUNS"},
+        {"[iscsi]\nviews = host=changer\n", "iqn., eui. or naa."},
+        {"[iscsi]\nviews = iqn.a:b=\n", "NAME=PART+PART"},
+        {"[iscsi]\nviews = iqn.a:b=changer+\n", "NAME=PART+PART"},
+        {"[iscsi]\nviews = iqn.a:b=changer drive:1\n", "INITIATOR=LUNS"},
+        {"[iscsi]\nviews = iqn.a:b=nonesuch\n", "NAME=PART+PART"},
+        {"[iscsi]\nviews = iqn.a:b=changerx\n", "joined by +"},
+        {"[iscsi]\nviews = iqn.a:b=drive:255\n", "no so many drives"},
+        {"[iscsi]\nviews = iqn.a:b=drive:3-1\n", "smaller number"},
+        {"[iscsi]\nviews = iqn.a:b=drive:0-\n", "NAME=PART+PART"},
+        {"[iscsi]\nviews = iqn.a:b=drive:99999999999\n", "no so many drives"},
+        {"[iscsi]\nviews = iqn.a:b=99999999999@drive:0\n", "no so many LUNs"},
+        {"[iscsi]\nviews = iqn.a:b=257@changer\n", "no so many LUNs"},
+        {"[iscsi]\nviews = iqn.a:b=250@drive:0-20\n", "no so many LUNs"},
+        {"[iscsi]\nviews = iqn.a:b=1@changer+drive:0\n", "a LUN stands twice"},
+        {"[iscsi]\nviews = iqn.a:b=drive:0+5@drive:0\n", "a unit stands twice"},
+        {"[iscsi]\nviews = iqn.a:b=all+changer\n", "twice"},
         {"[iscsi]\nredirect = elsewhere\n", "ADDRESS:PORT"},
         {"[iscsi]\nredirect = 192.0.2.7:0\n", "ADDRESS:PORT"},
         {"[iscsi]\nredirect = 192.0.2.7:3260,1\n", "ADDRESS:PORT"},
@@ -323,6 +375,7 @@ static void test_chap_incomplete(void)
 static const struct check_test tests[] = {
     {"defaults", test_defaults},
     {"everything", test_everything},
+    {"groups_and_views", test_groups_and_views},
     {"example", test_example},
     {"refused", test_refused},
     {"long", test_long},

@@ -226,6 +226,118 @@ static void test_status_is_the_librarys(void)
     teardown();
 }
 
+/* ---- who sees what ------------------------------------------------------------------------ */
+
+static int open_as(const char *initiator, unsigned lun, struct tape **t)
+{
+    const struct tape_login login = {.initiator = initiator};
+    struct error err = ERROR_INIT;
+    char text[URL_SIZE];
+
+    url(0, lun, text);
+    return tape_open(text, TAPE_READ, &login, t, &err);
+}
+
+/* The serial number of the drive that an initiator finds at a LUN. */
+static void serial_at(const char *initiator, unsigned lun, char serial[64])
+{
+    struct error err = ERROR_INIT;
+    struct tape_info info;
+    struct tape *t = NULL;
+
+    serial[0] = '\0';
+    CU_ASSERT_EQUAL(open_as(initiator, lun, &t), 0);
+    if (t && tape_get_info(t, &info, &err) == 0)
+        memcpy(serial, info.serial, 64);
+    tape_close(t);
+}
+
+/* The view that status tells of the one session. */
+static void check_view(const char *want)
+{
+    json_t *status = ask(0, "status", NULL);
+    const json_t *row = json_array_get(json_object_get(status, "sessions"), 0);
+    const char *view = json_string_value(json_object_get(row, "view"));
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(view);
+    CU_ASSERT_STRING_EQUAL(view, want);
+    json_decref(status);
+}
+
+static void reload(const char *key, const char *value)
+{
+    json_t *result;
+
+    edit(0, "iscsi", key, value);
+    result = ask(0, "reload", NULL);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(result, "pending")), 0);
+    json_decref(result);
+}
+
+/* Two hosts, two views: each has its own drive as LUN 1, and not the other's. */
+static void test_views(void)
+{
+    char own[64], second[64], all[64];
+    struct error err = ERROR_INIT;
+    struct tape *t = NULL;
+
+    setup();
+    edit(0, "iscsi", "views",
+         "iqn.2026-11.test:h1=changer+drive:0, iqn.2026-11.test:h2*=changer+1@drive:1");
+    CHECK_OK(open_daemon(1, false, &err), err);
+    serial_at("iqn.2026-11.test:h1", 1, own);
+    serial_at("iqn.2026-11.test:h22", 1, second);
+    CU_ASSERT_STRING_NOT_EQUAL(own, second);
+    serial_at("iqn.2026-11.test:else", 1, all);
+    CU_ASSERT_STRING_EQUAL(all, own);
+    serial_at("iqn.2026-11.test:else", 2, all);
+    CU_ASSERT_STRING_EQUAL(all, second);
+    CU_ASSERT_NOT_EQUAL(open_as("iqn.2026-11.test:h1", 2, &t), 0);
+    /* While it is logged in, it is shown more, and less. */
+    CU_ASSERT_EQUAL_FATAL(open_as("iqn.2026-11.test:h1", 1, &t), 0);
+    check_view("iqn.2026-11.test:h1");
+    reload("views", "iqn.2026-11.test:*=changer+1@drive:0-1");
+    CU_ASSERT_EQUAL(tape_load(t, &err), -ERR_NO_MEDIUM); /* it goes on behind the attention */
+    check_view("iqn.2026-11.test:*");
+    tape_close(t);
+    serial_at("iqn.2026-11.test:h1", 2, all);
+    CU_ASSERT_STRING_EQUAL(all, second);
+    teardown();
+}
+
+/* What a reload lets in is in, what it does not is out at once; a bad file changes nothing. */
+static void test_reload_access(void)
+{
+    struct error err = ERROR_INIT;
+    struct tape *t = NULL, *none = NULL;
+    json_t *result = NULL;
+
+    setup();
+    CHECK_OK(open_daemon(2, false, &err), err);
+    CU_ASSERT_EQUAL_FATAL(open_as("iqn.2026-11.test:h1", 1, &t), 0);
+    reload("initiators", "iqn.2026-11.test:h2");
+    CU_ASSERT_NOT_EQUAL(tape_rewind(t, &err), 0);
+    tape_close(t);
+    CU_ASSERT_NOT_EQUAL(open_as("iqn.2026-11.test:h1", 1, &none), 0);
+    CU_ASSERT_EQUAL(open_as("iqn.2026-11.test:h2", 1, &t), 0);
+    tape_close(t);
+    edit(0, "iscsi", "initiators", "not a name");
+    CHECK_FAILS(control_request(f.roots[0], "reload", NULL, &result, NULL, &err), ERR_FORMAT, err);
+    CU_ASSERT_EQUAL(open_as("iqn.2026-11.test:h2", 1, &t), 0);
+    tape_close(t);
+    edit(0, "iscsi", "initiators", "iqn.2026-11.test:*");
+    edit(0, "iscsi", "portals", "127.0.0.1:0 2=127.0.0.2:0");
+    result = ask(0, "reload", NULL);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(result, "pending")), 1);
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_array_get(json_object_get(result, "pending"), 0)),
+                           "[iscsi] portals");
+    json_decref(result);
+    daemon_reload(f.daemon); /* all of them: the other one has not changed */
+    CU_ASSERT_EQUAL(open_as("iqn.2026-11.test:h1", 1, &t), 0);
+    tape_close(t);
+    teardown();
+}
+
 /* ---- one of them is no good --------------------------------------------------------------- */
 
 /* Nobody serves any of the first n, and nobody holds one. */
@@ -314,6 +426,8 @@ static void test_one_is_busy(void)
 static const struct check_test tests[] = {
     {"all_at_work", test_all_at_work},
     {"status_is_the_librarys", test_status_is_the_librarys},
+    {"views", test_views},
+    {"reload_access", test_reload_access},
     {"all_or_nothing", test_all_or_nothing},
     {"named_twice", test_named_twice},
     {"one_is_busy", test_one_is_busy},

@@ -344,14 +344,14 @@ static void test_transfer_bound(void)
     };
 
     disk_start();
-    CU_ASSERT_EQUAL(scsi_target_transfer_bound(rig.target, tape, cases[0].cdb, 16), 1);
+    CU_ASSERT_EQUAL(scsi_nexus_transfer_bound(rig.a, tape, cases[0].cdb, 16), 1);
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         const uint8_t *cdb = cases[i].cdb;
         size_t other = scsi_cdb_transfer_bound(cdb, 16);
 
-        CU_ASSERT_EQUAL(scsi_target_transfer_bound(rig.target, disk, cdb, 16), cases[i].bound);
-        CU_ASSERT_EQUAL(scsi_target_transfer_bound(rig.target, tape, cdb, 16), other);
-        CU_ASSERT_EQUAL(scsi_target_transfer_bound(rig.target, none, cdb, 16), other);
+        CU_ASSERT_EQUAL(scsi_nexus_transfer_bound(rig.a, disk, cdb, 16), cases[i].bound);
+        CU_ASSERT_EQUAL(scsi_nexus_transfer_bound(rig.a, tape, cdb, 16), other);
+        CU_ASSERT_EQUAL(scsi_nexus_transfer_bound(rig.a, none, cdb, 16), other);
     }
     rig_stop();
 }

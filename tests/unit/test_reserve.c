@@ -534,7 +534,7 @@ static void test_preempt_and_abort(void)
     out(rig.a, RESERVE, EA, KEY_A, 0);
     put_be64(list, KEY_B);
     put_be64(list + 8, KEY_A);
-    lu = target_lu(rig.target, (const uint8_t[8]){0, DRIVE});
+    lu = nexus_lu(rig.a, (const uint8_t[8]){0, DRIVE});
     pthread_mutex_lock(&lu->device); /* so that all three are under way at once */
     finished = 0;
     queue(&order, rig.b, cdb, 10, list);

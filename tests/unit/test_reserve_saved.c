@@ -169,8 +169,8 @@ static void test_damage(void)
     uint8_t good[PERSISTENT_MAX];
     size_t len;
 
-    registration_add(&p, "iqn.test:a,i,0x1", 1);
-    p.holder = registration_add(&p, "iqn.test:b,i,0x1", 2);
+    registration_add(&p, "iqn.test:a,i,0x1", 1, 1);
+    p.holder = registration_add(&p, "iqn.test:b,i,0x1", 1, 2);
     p.type = WE;
     len = persistent_encode(&p, good);
     CU_ASSERT_TRUE(persistent_decode(&q, good, len));

@@ -133,7 +133,7 @@ static void test_lun_addressing(void)
 
     rig_start();
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct scsi_lu *lu = target_lu(rig.target, cases[i].lun);
+        struct scsi_lu *lu = nexus_lu(rig.a, cases[i].lun);
 
         CU_ASSERT_EQUAL(lu ? (int)lu->lun : -1, cases[i].number);
     }

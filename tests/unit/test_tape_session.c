@@ -140,10 +140,10 @@ void scsi_target_run(struct scsi_target *target, struct scsi_task *task)
     scsi_target_submit(target, task);
 }
 
-int scsi_nexus_create(struct scsi_target *target, const char *name, struct scsi_nexus **out,
-                      struct error *err)
+int scsi_nexus_open(struct scsi_target *target, const struct scsi_nexus_options *options,
+                    struct scsi_nexus **out, struct error *err)
 {
-    (void)name;
+    (void)options;
     *out = malloc(sizeof(**out));
     if (!*out)
         return error_set(err, ERR_NO_MEMORY, "no memory for a nexus");
@@ -178,10 +178,32 @@ enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_
     return SCSI_TMF_NO_TASK;
 }
 
-size_t scsi_target_transfer_bound(struct scsi_target *target, const uint8_t lun[8],
-                                  const uint8_t *cdb, size_t cdb_len)
+void scsi_nexus_set_view(struct scsi_nexus *nexus, const struct scsi_view *view)
+{
+    (void)nexus;
+    (void)view;
+}
+
+bool scsi_nexus_sees_all(const struct scsi_nexus *nexus)
+{
+    (void)nexus;
+    return true;
+}
+
+int scsi_target_add_port(struct scsi_target *target, uint16_t id, const char *name,
+                         struct error *err)
 {
     (void)target;
+    (void)id;
+    (void)name;
+    (void)err;
+    return 0;
+}
+
+size_t scsi_nexus_transfer_bound(const struct scsi_nexus *nexus, const uint8_t lun[8],
+                                 const uint8_t *cdb, size_t cdb_len)
+{
+    (void)nexus;
     (void)lun;
     (void)cdb;
     (void)cdb_len;

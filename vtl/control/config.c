@@ -12,6 +12,7 @@
 #include "common/checked.h"
 #include "common/cleanup.h"
 #include "common/ini_text.h"
+#include "vtl/control/config_view.h"
 #include "vtl/personality/personality.h"
 
 /* ---- what a text may look like ----------------------------------------------------------- */
@@ -111,6 +112,21 @@ static const char *redirect_refusal(const char *value)
     return portal_refusal(value);
 }
 
+/* What is before the '=' must be a name, behind it logical units. */
+static const char *view_refusal(const char *value)
+{
+    char name[CONFIG_TEXT_MAX];
+    struct scsi_view view;
+    size_t len;
+    const char *why = config_view_parse(value, LIBRARY_DRIVES_MAX, &len, &view);
+
+    if (why || len >= sizeof(name))
+        return why ? why : "the initiator's name is too long";
+    memcpy(name, value, len);
+    name[len] = '\0';
+    return initiator_refusal(name);
+}
+
 /* Whether there is such a model, is for models_load(). */
 static const char *model_refusal(const char *value)
 {
@@ -200,6 +216,9 @@ static const struct config_key keys[] = {
     {"iscsi", "initiators", CONFIG_LIST, 0, ISCSI_ACL_MAX, "",
      "names of the initiators that are let in; a final * is a prefix; none: all", initiator_refusal,
      AT(initiators)},
+    {"iscsi", "views", CONFIG_LIST, 0, ISCSI_VIEWS_MAX, "",
+     "what some initiators see: NAME=changer+drive:1, NAME*=0@drive:2-3; the first that fits; all",
+     view_refusal, AT(views)},
     {"iscsi", "redirect", CONFIG_TEXT, 0, 255, "",
      "where the target has moved for now: logins are sent on to this address and port; none: it is "
      "here",
@@ -352,6 +371,32 @@ static int key_set(struct config *config, const struct config_key *key, const ch
     return setters[key->kind](config, key, value, err);
 }
 
+static bool same_list(const struct config_list *a, const struct config_list *b)
+{
+    bool same = a->count == b->count;
+
+    for (unsigned i = 0; same && i < a->count; i++)
+        same = strcmp(a->item[i], b->item[i]) == 0;
+    return same;
+}
+
+bool config_same(const struct config *a, const struct config *b, const struct config_key *key)
+{
+    const void *one = (const char *)a + key->offset, *two = (const char *)b + key->offset;
+
+    switch (key->kind) {
+    case CONFIG_TEXT:
+        return strcmp(one, two) == 0;
+    case CONFIG_NUMBER:
+        return *(const unsigned *)one == *(const unsigned *)two;
+    case CONFIG_BOOL:
+        return *(const bool *)one == *(const bool *)two;
+    case CONFIG_LIST:
+        return same_list(one, two);
+    }
+    return false;
+}
+
 int config_set(struct config *config, const char *section, const char *name, const char *value,
                struct error *err)
 {
@@ -403,6 +448,30 @@ static int reading_key(void *ctx, const char *section, const char *name, const c
     return 1;
 }
 
+/* The views as iscsid wants them: the table of keys has checked each. */
+static int parse_views(struct config *config, struct error *err)
+{
+    size_t len;
+
+    config->parsed = calloc(config->views.count + 1, sizeof(*config->parsed));
+    if (!config->parsed)
+        return error_set(err, ERR_NO_MEMORY, "there is no memory left for [iscsi] views");
+    for (unsigned i = 0; i < config->views.count; i++) {
+        struct iscsid_view *v = &config->parsed[i];
+
+        const char *why = config_view_parse(config->views.item[i], config->drives, &len, &v->luns);
+
+        if (!why)
+            v->initiator = strndup(config->views.item[i], len);
+        if (!v->initiator)
+            return why ? error_set(err, ERR_FORMAT, "%s: [iscsi] views: %.64s: %s", config->path,
+                                   config->views.item[i], why)
+                       : error_set(err, ERR_NO_MEMORY, "there is no memory left for a view");
+        config->parsed_count++;
+    }
+    return 0;
+}
+
 static int check_required(struct reading *r)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
@@ -435,6 +504,8 @@ int config_read(FILE *stream, const char *path, const char *root, struct config 
         if (!r.config->path)
             rc = error_set(err, ERR_NO_MEMORY, "there is no memory left for the configuration");
     }
+    if (!rc)
+        rc = parse_views(r.config, err);
     if (rc)
         config_free(r.config);
     else
@@ -497,6 +568,10 @@ void config_free(struct config *config)
     list_clear(&config->drive_models);
     list_clear(&config->portals);
     list_clear(&config->initiators);
+    list_clear(&config->views);
+    for (unsigned i = 0; i < config->parsed_count; i++)
+        free((char *)(uintptr_t)config->parsed[i].initiator);
+    free(config->parsed);
     free(config->root);
     free(config->path);
     explicit_bzero(config->secret, sizeof(config->secret));
@@ -530,6 +605,8 @@ void config_iscsi_options(const struct config *config, struct iscsid_options *ou
     out->portal_count = config->portals.count;
     for (unsigned i = 0; i < config->initiators.count; i++)
         out->initiators[out->initiator_count++] = config->initiators.item[i];
+    out->views = config->parsed;
+    out->view_count = config->parsed_count;
     if (config->redirect[0])
         out->redirect = config->redirect;
     if (config->user[0]) {

@@ -54,6 +54,7 @@ struct config {
     char target[CONFIG_TEXT_MAX];
     struct config_list portals; /* "ADDRESS:PORT", or with a portal group "TAG=ADDRESS:PORT" */
     struct config_list initiators;
+    struct config_list views;        /* "INITIATOR=LUNS", see config_view.h */
     char redirect[CONFIG_TEXT_MAX];  /* "": the target is here */
     char initiator[CONFIG_TEXT_MAX]; /* what dump and restore call themselves; "": the default */
 
@@ -62,6 +63,10 @@ struct config {
     char mutual_user[CONFIG_TEXT_MAX], mutual_secret_file[CONFIG_TEXT_MAX];
     bool discovery;
     char secret[CONFIG_SECRET_MAX + 1], mutual_secret[CONFIG_SECRET_MAX + 1];
+
+    /* views, parsed: by config_read() */
+    struct iscsid_view *parsed;
+    unsigned parsed_count;
 };
 
 enum config_kind { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_BOOL, CONFIG_LIST };
@@ -109,6 +114,9 @@ int config_edit(const char *root, const char *section, const char *key, const ch
 /* Read the secret files.  ERR_PERMISSION: a file can be read by others; ERR_RANGE: a secret is too
  * short or too long; ERR_USAGE: a user without a secret, or the same secret in both directions. */
 int config_load_secrets(struct config *config, struct error *err);
+
+/* Whether both have the same value of a key. */
+bool config_same(const struct config *a, const struct config *b, const struct config_key *key);
 
 /* Portal n of the list: its address, in the list, and its portal group. */
 const char *config_portal(const struct config *config, unsigned n, uint16_t *tag);

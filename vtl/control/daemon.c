@@ -212,6 +212,21 @@ void daemon_close(struct daemon *d, unsigned grace_ms)
     free(d);
 }
 
+void daemon_reload(struct daemon *d)
+{
+    for (unsigned i = 0; i < d->count; i++) {
+        struct control *c = &d->libraries[i].control;
+        struct error err = ERROR_INIT;
+        json_t *result = NULL;
+
+        if (control_perform(c, "reload", NULL, &result, &err))
+            log_error("library %s: its rules stay as they were: %s", c->config->root, err.message);
+        else
+            log_info("library %s: reloaded", c->config->root);
+        json_decref(result);
+    }
+}
+
 unsigned daemon_count(const struct daemon *d)
 {
     return d->count;

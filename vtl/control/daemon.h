@@ -45,6 +45,10 @@ int daemon_start(struct daemon *daemon, struct error *err);
 /* Ask hosts to log out, give them grace_ms, and take everything down.  NULL is allowed. */
 void daemon_close(struct daemon *daemon, unsigned grace_ms);
 
+/* Each library's capstan.conf is read again (the operation "reload"); what is wrong with one is
+ * logged, and its rules stay. */
+void daemon_reload(struct daemon *daemon);
+
 /* Those that are served, in the order of the roots. */
 unsigned daemon_count(const struct daemon *daemon);
 const struct control *daemon_library(const struct daemon *daemon, unsigned n);

@@ -220,10 +220,11 @@ static int session_add(void *ctx, const struct iscsid_session_info *info)
     /* Discovery is of no one library: all of the daemon show it. */
     if (!info->discovery && info->target != p->control->number)
         return 0;
-    row = json_pack("{sssssisisbsIsIsI}", "peer", info->peer, "portal", info->local, "portal_group",
-                    (int)info->group, "tsih", (int)info->tsih, "discovery", info->discovery,
-                    "commands", (json_int_t)info->commands, "bytes_in", (json_int_t)info->bytes_in,
-                    "bytes_out", (json_int_t)info->bytes_out);
+    row =
+        json_pack("{sssssssisisbsIsIsI}", "peer", info->peer, "portal", info->local, "view",
+                  info->view, "portal_group", (int)info->group, "tsih", (int)info->tsih,
+                  "discovery", info->discovery, "commands", (json_int_t)info->commands, "bytes_in",
+                  (json_int_t)info->bytes_in, "bytes_out", (json_int_t)info->bytes_out);
     rc = row ? json_set_bytes(row, "initiator", info->initiator, strlen(info->initiator), p->err)
              : operation_no_memory(p->err);
 

@@ -36,6 +36,7 @@ static const struct operation {
     {"cartridge.list", operation_cartridge_list, {{0}}},
     {"cartridge.show", operation_cartridge_show, {{"barcode", ARGUMENT_TEXT, true}}},
     {"move", operation_move, {{"from", ARGUMENT_TEXT, true}, {"to", ARGUMENT_TEXT, true}}},
+    {"reload", operation_reload, {{0}}},
     {"load", operation_load, {{"cartridge", ARGUMENT_TEXT, true}, {"drive", ARGUMENT_TEXT, false}}},
     {"unload", operation_unload, {{"drive", ARGUMENT_TEXT, false}}},
     {"drive.add", operation_drive_add, {{0}}},

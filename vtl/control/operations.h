@@ -29,6 +29,8 @@ operation_fn operation_vault, operation_unvault, operation_vault_list, operation
 /* operation_fault.c */
 operation_fn operation_fault_set, operation_fault_clear, operation_fault_list,
     operation_fault_vocabulary;
+/* operation_reload.c */
+operation_fn operation_reload;
 /* operations.c */
 operation_fn operation_stop;
 

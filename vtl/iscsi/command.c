@@ -101,7 +101,7 @@ static bool take_ahs(struct task *t, const struct rx *rx)
 static void plan_buffer(struct task *t)
 {
     size_t bound =
-        scsi_target_transfer_bound(t->conn->scsi, t->scsi.lun, t->scsi.cdb, t->scsi.cdb_len);
+        scsi_nexus_transfer_bound(t->conn->nexus, t->scsi.lun, t->scsi.cdb, t->scsi.cdb_len);
 
     if (bound > POOL_BUFFER_MAX)
         bound = POOL_BUFFER_MAX;

@@ -17,9 +17,10 @@
 
 #define SECOND_NS       1000000000LL
 #define CONN_STACK_SIZE (256 * 1024)
-#define LAST_WORDS_S    2 /* for what is still queued when a connection ends */
-#define LINGER_S        1 /* for the peer to read it and close */
-#define ASYNC_LOGOUT    1 /* 11.9.1: target requests Logout */
+#define LAST_WORDS_S    2  /* for what is still queued when a connection ends */
+#define LINGER_S        1  /* for the peer to read it and close */
+#define ASYNC_LOGOUT    1  /* 11.9.1: target requests Logout */
+#define MOVE_S          60 /* for a session to follow a redirect; it is not forced to */
 
 int64_t clock_ns(void)
 {
@@ -164,12 +165,14 @@ int login_begin(struct conn *c, struct error *err)
 static enum login_status make_nexus(struct conn *c, struct error *err)
 {
     char name[ISCSI_NAME_MAX + 32];
+    struct scsi_nexus_options options = {.name = name, .port = c->group};
 
     if (c->params.discovery)
         return LOGIN_SUCCESS;
     snprintf(name, sizeof(name), "%s,i,0x%02x%02x%02x%02x%02x%02x", c->params.initiator, c->isid[0],
              c->isid[1], c->isid[2], c->isid[3], c->isid[4], c->isid[5]);
-    return scsi_nexus_create(c->scsi, name, &c->nexus, err) ? LOGIN_NO_RESOURCES : LOGIN_SUCCESS;
+    options.view = session_view(c, c->login->offer);
+    return scsi_nexus_open(c->scsi, &options, &c->nexus, err) ? LOGIN_NO_RESOURCES : LOGIN_SUCCESS;
 }
 
 static void enter_full_feature(struct conn *c, uint16_t tsih)
@@ -259,7 +262,9 @@ static void ask_logout(struct conn *c)
 
     if (item) {
         item->bhs[36] = ASYNC_LOGOUT;
-        put_be16(item->bhs + 42, (uint16_t)atomic_load(&c->server->grace_s));
+        put_be16(item->bhs + 42,
+                 (uint16_t)(atomic_load(&c->server->stopping) ? atomic_load(&c->server->grace_s)
+                                                              : MOVE_S));
     }
     c->logout_asked = true;
     tx_send(c, item);
@@ -268,6 +273,24 @@ static void ask_logout(struct conn *c)
 static int64_t ping_due_ns(const struct conn *c)
 {
     return c->received_ns + (int64_t)c->server->nop_interval_s * SECOND_NS;
+}
+
+/* The rules of the target have changed: what do they say of this session? */
+static int review(struct conn *c, struct error *err)
+{
+    struct directory *d = server_directory(c->server);
+    const struct offer *offer = &d->offers[c->target];
+    int rc = 0;
+
+    if (!offer_lets_in(offer, c->params.initiator))
+        rc = error_set(err, ERR_PERMISSION, "%s is no longer on the access list of %s",
+                       c->params.initiator, c->params.target);
+    else
+        scsi_nexus_set_view(c->nexus, session_view(c, offer));
+    if (!rc && offer->options.redirect && !c->logout_asked)
+        ask_logout(c);
+    directory_release(d);
+    return rc;
 }
 
 /* What time and others demand; an error ends the connection. */
@@ -287,6 +310,12 @@ static int check_clock(struct conn *c, bool stalled, struct error *err)
         return error_set(err, ERR_CANCELLED, "the server stops");
     if (atomic_load(&c->server->stopping) && !c->logout_asked)
         ask_logout(c);
+    if (c->nexus && atomic_exchange(&c->review, false)) {
+        int rc = review(c, err);
+
+        if (rc)
+            return rc;
+    }
     if (!login && !c->nop_outstanding && now >= ping_due_ns(c))
         ping(c);
     return 0;
@@ -332,7 +361,7 @@ static int conn_turn(struct conn *c, struct error *err)
     if (broken)
         return error_set(err, ERR_CLOSED, "the connection broke while sending");
     if (c->rx.more && !crowded && !blocked && !atomic_load(&c->close_asked) &&
-        !atomic_load(&c->server->stopping))
+        !atomic_load(&c->review) && !atomic_load(&c->server->stopping))
         return rx_run(c, err);
     fds[0].events = (short)((crowded ? 0 : POLLIN) | (crowded || blocked ? POLLOUT : 0));
     if (poll(fds, 2, wait_ms(c, pending)) < 0 && errno != EINTR)

@@ -195,6 +195,7 @@ struct conn {
     uint64_t discoverable; /* of discovery: a bit per target that it has proven itself to */
 
     _Atomic bool close_asked; /* by another thread: reinstatement, stop, too many logins */
+    _Atomic bool review;      /* the same: the rules have changed */
 
     pthread_mutex_t lock; /* what follows, and tx */
     pthread_cond_t quiet; /* in_target or helpers went down */
@@ -216,6 +217,7 @@ struct conn {
     uint8_t isid[6];
     uint16_t tsih, cid;
     int64_t since_ns;
+    char view[ISCSI_NAME_MAX + 1]; /* whose view it has; "": none */
     struct conn *next_finished;
 
     _Atomic size_t buffered; /* what its tasks hold of the pool */
@@ -241,6 +243,7 @@ struct iscsid {
     unsigned portal_count, threads; /* threads: portals that have one */
     int stop_fd;                    /* readable: stop accepting */
 
+    pthread_mutex_t reloading; /* one new directory at a time; outside of all others */
     pthread_mutex_t lock;
     pthread_cond_t changed;      /* a connection left, or stopping */
     struct directory *directory; /* as it is now */
@@ -339,6 +342,8 @@ void conn_advance(struct conn *c);
 /* Count the connection as a session: an older one of the same initiator port is closed first and
  * waited for (session reinstatement, 6.3.5).  LOGIN_SUCCESS and *tsih, or why not. */
 enum login_status session_admit(struct conn *c, const struct login *login, uint16_t *tsih);
+/* What a session sees of its target, and a note of it for the operator; NULL: all. */
+const struct scsi_view *session_view(struct conn *c, const struct offer *offer);
 void server_add(struct iscsid *s, struct conn *c);
 /* Wait until another connection may be added; false: none left in time. */
 bool server_wait_room(struct iscsid *s);

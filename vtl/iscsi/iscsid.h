@@ -31,6 +31,13 @@ struct iscsid_chap {
     const char *mutual_user, *mutual_secret; /* what we prove to them; NULL: one-way */
 };
 
+/* What some initiators see of a target's logical units. */
+struct iscsid_view {
+    const char *initiator; /* their name; a trailing '*' is a prefix */
+    struct scsi_view luns;
+};
+#define ISCSI_VIEWS_MAX 64
+
 struct iscsid_options {
     const char *target_name;                /* iqn.… */
     const char *target_alias;               /* NULL: none */
@@ -40,6 +47,9 @@ struct iscsid_options {
     uint16_t portal_groups[ISCSI_PORTALS_MAX];
     const char *initiators[ISCSI_ACL_MAX]; /* names let in; a trailing '*' is a prefix */
     unsigned initiator_count;              /* 0: all */
+    /* The first one that fits is an initiator's; if none does, it sees all. */
+    const struct iscsid_view *views;
+    unsigned view_count; /* 0..ISCSI_VIEWS_MAX */
     /* Where the target has moved for now, ADDRESS:PORT: normal sessions are sent there (login
      * status 0101h).  NULL: it is here. */
     const char *redirect;
@@ -69,6 +79,13 @@ int iscsid_add(struct iscsid *server, struct scsi_target *target,
                const struct iscsid_options *options, unsigned *number, struct error *err);
 int iscsid_start(struct iscsid *server, struct error *err);
 
+/* Other rules for a target: who is let in, views, CHAP, redirect, alias; its name and its portals
+ * stay, whatever options say.  Sessions whose initiator is not let in any more are closed, those
+ * that have another view are told (3Fh/0Eh), and with a redirect they are asked to log out;
+ * discovery sessions end.  Any thread.  Errors as iscsid_create(), and nothing has changed. */
+int iscsid_reload(struct iscsid *server, unsigned target, const struct iscsid_options *options,
+                  struct error *err);
+
 /* The address of a target's portal n as bound ("127.0.0.1:41873", for port 0), and its group (tag
  * may be NULL); NULL: it has no so many. */
 const char *iscsid_target_portal(const struct iscsid *server, unsigned target, unsigned n,
@@ -83,9 +100,10 @@ void iscsid_destroy(struct iscsid *server);
 struct iscsid_session_info {
     char initiator[ISCSI_NAME_MAX + 1];
     char peer[64];
-    unsigned target; /* its number; none in a discovery session */
-    uint16_t group;  /* the portal group that it came by */
-    char local[64];  /* our address that it reached */
+    unsigned target;               /* its number; none in a discovery session */
+    uint16_t group;                /* the portal group that it came by */
+    char local[64];                /* our address that it reached */
+    char view[ISCSI_NAME_MAX + 1]; /* whose view it has, as the options say; "": it sees all */
     uint16_t tsih;
     bool discovery;
     uint64_t commands, bytes_in, bytes_out;

@@ -73,9 +73,10 @@ int options_check(const struct iscsid_options *o, struct error *err)
     if (rc)
         return rc;
     if (o->portal_count > ISCSI_PORTALS_MAX || o->initiator_count > ISCSI_ACL_MAX ||
-        o->max_sessions > SESSIONS_MAX)
-        return error_set(err, ERR_RANGE, "at most %d portals, %d initiators and %d sessions",
-                         ISCSI_PORTALS_MAX, ISCSI_ACL_MAX, SESSIONS_MAX);
+        o->view_count > ISCSI_VIEWS_MAX || o->max_sessions > SESSIONS_MAX)
+        return error_set(err, ERR_RANGE,
+                         "at most %d portals, %d initiators, %d views and %d sessions",
+                         ISCSI_PORTALS_MAX, ISCSI_ACL_MAX, ISCSI_VIEWS_MAX, SESSIONS_MAX);
     if (o->redirect) {
         rc = address_check(o->redirect, err);
         if (rc)
@@ -129,13 +130,44 @@ static bool free_string(const char **s)
     return true;
 }
 
+/* The views are one block: the list, and behind it its names. */
+static bool copy_views(struct iscsid_options *o)
+{
+    size_t size = o->view_count * sizeof(*o->views), names = size;
+    struct iscsid_view *copy;
+    char *at;
+
+    for (unsigned i = 0; i < o->view_count; i++)
+        size += strlen(o->views[i].initiator) + 1;
+    copy = o->view_count ? malloc(size) : NULL;
+    if (o->view_count && copy)
+        memcpy(copy, o->views, names);
+    at = (char *)copy + names;
+    for (unsigned i = 0; copy && i < o->view_count; i++) {
+        size_t len = strlen(o->views[i].initiator) + 1;
+
+        copy[i].initiator = memcpy(at, o->views[i].initiator, len);
+        at += len;
+    }
+    o->views = copy;
+    return copy || o->view_count == 0;
+}
+
 static int copy_options(struct iscsid_options *to, const struct iscsid_options *from,
                         struct error *err)
 {
+    bool good;
+
     *to = *from;
-    return each_string(to, copy_string)
-               ? 0
-               : error_set(err, ERR_NO_MEMORY, "no memory for the options of a target");
+    good = each_string(to, copy_string);
+    good &= copy_views(to);
+    return good ? 0 : error_set(err, ERR_NO_MEMORY, "no memory for the options of a target");
+}
+
+static void free_options(struct iscsid_options *o)
+{
+    each_string(o, free_string);
+    free((void *)(uintptr_t)o->views);
 }
 
 /* ---- directories ------------------------------------------------------------------------------*/
@@ -174,7 +206,7 @@ void directory_release(struct directory *d)
     if (!d || atomic_fetch_sub(&d->holders, 1) > 1)
         return;
     for (unsigned i = 0; i < d->count; i++)
-        each_string(&d->offers[i].options, free_string);
+        free_options(&d->offers[i].options);
     free(d);
 }
 
@@ -189,17 +221,31 @@ const struct offer *directory_find(const struct directory *d, const char *name, 
     return NULL;
 }
 
+/* Whether a name fits an entry of a list; a trailing '*' is a prefix. */
+static bool fits(const char *entry, const char *initiator)
+{
+    size_t len = strlen(entry);
+
+    return len > 0 && entry[len - 1] == '*' ? strncasecmp(entry, initiator, len - 1) == 0
+                                            : strcasecmp(entry, initiator) == 0;
+}
+
 bool offer_lets_in(const struct offer *offer, const char *initiator)
 {
     const struct iscsid_options *o = &offer->options;
 
-    for (unsigned i = 0; i < o->initiator_count; i++) {
-        const char *entry = o->initiators[i];
-        size_t len = strlen(entry);
-
-        if (len > 0 && entry[len - 1] == '*' ? strncasecmp(entry, initiator, len - 1) == 0
-                                             : strcasecmp(entry, initiator) == 0)
+    for (unsigned i = 0; i < o->initiator_count; i++)
+        if (fits(o->initiators[i], initiator))
             return true;
-    }
     return o->initiator_count == 0;
+}
+
+const struct iscsid_view *offer_view(const struct offer *offer, const char *initiator)
+{
+    const struct iscsid_options *o = &offer->options;
+
+    for (unsigned i = 0; i < o->view_count; i++)
+        if (fits(o->views[i].initiator, initiator))
+            return &o->views[i];
+    return NULL;
 }

@@ -54,5 +54,7 @@ const struct offer *directory_find(const struct directory *d, const char *name, 
 
 /* Whether the access list has this initiator. */
 bool offer_lets_in(const struct offer *offer, const char *initiator);
+/* What it sees; NULL: all. */
+const struct iscsid_view *offer_view(const struct offer *offer, const char *initiator);
 
 #endif

@@ -11,6 +11,8 @@
  *      With those that are giving way it is CONN_LEAVING_MAX more, however fast others come.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -217,6 +219,15 @@ enum login_status session_admit(struct conn *c, const struct login *login, uint1
     return LOGIN_SUCCESS;
 }
 
+const struct scsi_view *session_view(struct conn *c, const struct offer *offer)
+{
+    const struct iscsid_view *view = offer_view(offer, c->params.initiator);
+    CLEANUP_UNLOCK(&c->server->lock);
+
+    snprintf(c->view, sizeof(c->view), "%s", view ? view->initiator : "");
+    return view ? &view->luns : NULL;
+}
+
 int iscsid_sessions(struct iscsid *s, int (*fn)(void *ctx, const struct iscsid_session_info *info),
                     void *ctx)
 {
@@ -236,6 +247,7 @@ int iscsid_sessions(struct iscsid *s, int (*fn)(void *ctx, const struct iscsid_s
         memcpy(i->initiator, c->params.initiator, sizeof(i->initiator));
         memcpy(i->peer, c->peer, sizeof(i->peer));
         memcpy(i->local, c->local, sizeof(i->local));
+        memcpy(i->view, c->view, sizeof(i->view));
         i->target = c->target;
         i->group = c->group;
         i->tsih = c->tsih;

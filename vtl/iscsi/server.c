@@ -2,12 +2,14 @@
 /* server.c - the server as its owner sees it: options, start, stop (iscsid.h). */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "vtl/iscsi/conn.h"
 
 #define DEFAULT_SESSIONS 1024
@@ -42,6 +44,16 @@ static int share_portal(struct iscsid *s, const char *address, const struct plac
     return rc;
 }
 
+static int check_redirect(const struct iscsid *s, const struct iscsid_options *o, unsigned portal,
+                          struct error *err)
+{
+    const char *address = s->portals[portal].address;
+
+    return o->redirect && strcmp(o->redirect, address) == 0
+               ? error_set(err, ERR_RANGE, "redirect to %s leads back to this portal", address)
+               : 0;
+}
+
 static int place_target(struct iscsid *s, const struct iscsid_options *o, struct placement *at,
                         struct error *err)
 {
@@ -56,9 +68,9 @@ static int place_target(struct iscsid *s, const struct iscsid_options *o, struct
             return rc;
         at->portals[i] = n;
         at->tags[n] = o->portal_groups[i] ? o->portal_groups[i] : KEYS_TARGET_PORT_GROUP;
-        if (o->redirect && strcmp(o->redirect, s->portals[n].address) == 0)
-            return error_set(err, ERR_RANGE, "redirect to %s leads back to this portal",
-                             s->portals[n].address);
+        rc = check_redirect(s, o, n, err);
+        if (rc)
+            return rc;
     }
     return 0;
 }
@@ -72,6 +84,26 @@ static void close_portals(struct iscsid *s, unsigned from)
         free(s->portals[i].spelling);
     }
     s->portal_count = from;
+}
+
+/* Each portal group is a target port (RFC 7143 section 4.4.3). */
+static int name_ports(struct scsi_target *target, const struct iscsid_options *o,
+                      const struct placement *at, struct error *err)
+{
+    char name[ISCSI_NAME_MAX + 16];
+    int rc = 0;
+
+    for (unsigned i = 0; i < o->portal_count && !rc; i++) {
+        uint16_t tag = at->tags[at->portals[i]];
+        bool again = false;
+
+        for (unsigned j = 0; j < i; j++)
+            again |= at->tags[at->portals[j]] == tag;
+        snprintf(name, sizeof(name), "%s,t,0x%04x", o->target_name, tag);
+        if (!again)
+            rc = scsi_target_add_port(target, tag, name, err);
+    }
+    return rc;
 }
 
 int iscsid_add(struct iscsid *s, struct scsi_target *target, const struct iscsid_options *options,
@@ -93,6 +125,11 @@ int iscsid_add(struct iscsid *s, struct scsi_target *target, const struct iscsid
         rc = place_target(s, options, &at, err);
     if (!rc)
         rc = directory_with(s->directory, n, options, &at, &now, err);
+    if (!rc) {
+        rc = name_ports(target, options, &at, err);
+        if (rc)
+            directory_release(now);
+    }
     if (rc) {
         close_portals(s, portals);
         return rc;
@@ -117,6 +154,7 @@ static struct iscsid *server_new(const struct iscsid_options *options)
     s->connection = options->connection;
     s->connection_ctx = options->connection_ctx;
     pool_init(&s->pool, POOL_LIMIT, POOL_IDLE_LIMIT);
+    pthread_mutex_init(&s->reloading, NULL);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -143,6 +181,47 @@ int iscsid_create(struct scsi_target *target, const struct iscsid_options *optio
     }
     *out = s;
     return 0;
+}
+
+/* Under its lock: put the new directory in place and have sessions look at it. */
+static void exchange(struct iscsid *s, unsigned target, struct directory *now)
+{
+    CLEANUP_UNLOCK(&s->lock);
+
+    directory_release(s->directory);
+    s->directory = now;
+    for (struct conn *c = s->conns; c; c = c->next) {
+        if (c->admitted && c->params.discovery)
+            conn_ask_close(c);
+        if (!c->admitted || c->params.discovery || c->target != target)
+            continue;
+        atomic_store(&c->review, true);
+        conn_wake(c);
+    }
+}
+
+int iscsid_reload(struct iscsid *s, unsigned target, const struct iscsid_options *options,
+                  struct error *err)
+{
+    CLEANUP_UNLOCK(&s->reloading);
+    struct directory *old = server_directory(s), *now;
+    const struct offer *offer = &old->offers[target];
+    struct iscsid_options o = *options;
+    int rc;
+
+    o.target_name = offer->options.target_name;
+    o.portal_count = offer->options.portal_count;
+    memcpy(o.portals, offer->options.portals, sizeof(o.portals));
+    memcpy(o.portal_groups, offer->options.portal_groups, sizeof(o.portal_groups));
+    rc = options_check(&o, err);
+    for (unsigned i = 0; i < o.portal_count && !rc; i++)
+        rc = check_redirect(s, &o, offer->at.portals[i], err);
+    if (!rc)
+        rc = directory_with(old, target, &o, &offer->at, &now, err);
+    if (!rc)
+        exchange(s, target, now);
+    directory_release(old);
+    return rc;
 }
 
 int iscsid_start(struct iscsid *s, struct error *err)
@@ -234,6 +313,7 @@ void iscsid_destroy(struct iscsid *s)
     directory_release(s->directory);
     pool_destroy(&s->pool);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->reloading);
     pthread_cond_destroy(&s->changed);
     free(s);
 }

@@ -29,6 +29,7 @@ enum tmf_response { /* 11.6.1 */
                     TMF_NO_LUN = 2,
                     TMF_NO_REASSIGN = 4,
                     TMF_NOT_SUPPORTED = 5,
+                    TMF_NOT_AUTHORIZED = 6,
                     TMF_REJECTED = 255,
 };
 
@@ -161,6 +162,9 @@ static int decide(struct conn *c, uint8_t function, const uint8_t *bhs)
 
     if (!row->known)
         return row->refusal;
+    /* 11.6.1: what it does not see is not its to reset, and it must not end others' sessions. */
+    if (row->all_luns && !scsi_nexus_sees_all(c->nexus))
+        return TMF_NOT_AUTHORIZED;
     pthread_mutex_lock(&c->lock);
     if (function == TMF_ABORT_TASK)
         response = abort_here(c, row, bhs);

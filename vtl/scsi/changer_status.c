@@ -76,10 +76,10 @@ static unsigned element_flags(struct scsi_lu *lu, const struct library_element *
 static void put_drive_address(const struct element_report *w, const struct library_element *e)
 {
     struct scsi_lu *drive = changer_drive_at(w->lu->target, e->address);
-    unsigned lun = drive ? drive->lun : 8;
+    int lun = drive ? nexus_lun(w->lu->running->nexus, drive) : -1;
     struct reply *r = w->r;
 
-    reply_u8(r, lun < 8 ? (unsigned)LU_VALID | lun : 0);
+    reply_u8(r, lun >= 0 && lun < 8 ? (unsigned)LU_VALID | (unsigned)lun : 0);
     reply_u8(r, 0);
 }
 

@@ -123,7 +123,7 @@ void dispatch_no_lu(struct scsi_lu *lu, struct scsi_task *task)
         inquiry_no_lu(lu, task);
         break;
     case 0xa0:
-        report_luns_any(lu->target, lu, task);
+        report_luns_any(lu, task);
         break;
     case 0x03: {
         uint8_t buf[SENSE_ENCODED_MAX];

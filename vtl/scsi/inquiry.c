@@ -2,7 +2,7 @@
 /* inquiry.c - INQUIRY (SPC-5 6.6) and REPORT LUNS (6.33): who is there. */
 #include "vtl/scsi/internal.h"
 
-enum { NO_DEVICE = 0x7f /* peripheral qualifier 3, type 1Fh */ };
+enum { NO_DEVICE = 0x7f /* peripheral qualifier 3, type 1Fh */, MULTIP = 0x10 };
 
 /* Standard data, 96 bytes (SPC-5 6.6.2). */
 static void standard_inquiry(struct reply *r, uint8_t type, const struct personality *p)
@@ -79,6 +79,8 @@ void cmd_inquiry(struct scsi_lu *lu, struct scsi_task *task)
         task_bad_cdb(lu, task, 2, 7); /* a page code without EVPD */
     else
         standard_inquiry(&r, (uint8_t)lu->personality->type, lu->personality);
+    if (!(task->cdb[1] & 1) && lu->target->port_count > 1)
+        reply_patch(&r, 6, MULTIP, 1);
     if (task->status == SCSI_GOOD)
         task_replied(task, &r, allocation);
 }
@@ -99,17 +101,17 @@ void inquiry_no_lu(struct scsi_lu *lu, struct scsi_task *task)
 /* ---- REPORT LUNS ----------------------------------------------------------------------------- */
 
 /* Peripheral device addressing up to 255, flat space addressing beyond (SAM-6 4.7.7.2, 4.7.7.3). */
-static void put_luns(struct scsi_target *target, struct reply *r)
+static void put_luns(const struct scsi_nexus *nexus, struct reply *r)
 {
-    for (unsigned i = 0; i < target->lu_count; i++) {
-        if (!target->lus[i].present)
+    for (unsigned i = 0; i < TARGET_LUNS; i++) {
+        if (!nexus_unit(nexus, i))
             continue;
         reply_be16(r, i < 256 ? i : 0x4000 | i);
         reply_zero(r, 6);
     }
 }
 
-void report_luns_any(struct scsi_target *target, struct scsi_lu *lu, struct scsi_task *task)
+void report_luns_any(struct scsi_lu *lu, struct scsi_task *task)
 {
     uint32_t allocation = get_be32(task->cdb + 6);
     struct reply r = task_reply(task, allocation);
@@ -121,7 +123,7 @@ void report_luns_any(struct scsi_target *target, struct scsi_lu *lu, struct scsi
     reply_be32(&r, 0);
     reply_be32(&r, 0);
     if (task->cdb[2] != 1) /* 1: well-known units only */
-        put_luns(target, &r);
+        put_luns(task->nexus, &r);
     reply_patch(&r, 0, r.len - 8, 4);
     task_replied(task, &r, allocation);
     attention_withdraw(task->nexus, ASC_REPORTED_LUNS_CHANGED); /* SPC-5 6.33 */
@@ -129,5 +131,5 @@ void report_luns_any(struct scsi_target *target, struct scsi_lu *lu, struct scsi
 
 void cmd_report_luns(struct scsi_lu *lu, struct scsi_task *task)
 {
-    report_luns_any(lu->target, lu, task);
+    report_luns_any(lu, task);
 }

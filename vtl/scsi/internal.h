@@ -29,8 +29,8 @@
 #include "vtl/scsi/scsi.h"
 #include "vtl/scsi/sense.h"
 
-#define NEXUS_ATTENTIONS_MAX 16                           /* as many as there are different ones */
-#define TARGET_LUNS          (1 + LIBRARY_DRIVES_MAX + 1) /* changer, drives, test disk */
+#define NEXUS_ATTENTIONS_MAX 16            /* as many as there are different ones */
+#define TARGET_LUNS          SCSI_LUNS_MAX /* changer, drives, test disk */
 #define LU_QUEUE_MAX         4096
 #define SERIAL_MAX           PERSONALITY_SERIAL_MAX
 #define ECHO_MAX             4096
@@ -238,7 +238,12 @@ struct scsi_target {
     struct library *library;
     struct scsi_models models;        /* every entry is set */
     struct personality_set *defaults; /* owned: where those come from that its creator left open */
-    uint64_t port_naa;
+    uint64_t port_naa;                /* of the device, and of port 1 */
+    struct scsi_port {                /* constant once there are nexuses */
+        uint16_t id;
+        char *name;
+    } ports[SCSI_PORTS_MAX];
+    unsigned port_count;                    /* 0: a port 1 without a name */
     uint64_t power_cycles, power_seconds;   /* with this start; before it (power.c) */
     struct timespec power_started;          /* CLOCK_MONOTONIC */
     enum cartridge_compression compression; /* of the drives; constant once there are nexuses */
@@ -262,8 +267,10 @@ struct nexus_lu {
 struct scsi_nexus {
     struct scsi_target *target;
     char *name;
+    uint16_t port; /* relative target port identifier */
     struct scsi_nexus *next;
-    struct nexus_lu lu[]; /* by lun */
+    _Atomic uint16_t units[TARGET_LUNS]; /* by LUN (view.c); changed under target->lock */
+    struct nexus_lu lu[];                /* by the unit's own number */
 };
 
 /* ---- lu.c ------------------------------------------------------------------------------------ */
@@ -282,8 +289,20 @@ unsigned lu_abort(struct scsi_lu *lu, bool (*match)(const struct scsi_task *task
 /* Whether somebody waits for the running task to end: for handlers that may take long. */
 bool lu_aborted(struct scsi_lu *lu, const struct scsi_task *task);
 
-/* The unit of a LUN as on the wire (SAM-6 4.7), or NULL. */
-struct scsi_lu *target_lu(struct scsi_target *target, const uint8_t lun[8]);
+/* ---- view.c: what a nexus sees --------------------------------------------------------------- */
+
+/* The number of a LUN as on the wire (SAM-6 4.7), or -1. */
+int lun_number(const uint8_t lun[8]);
+/* The unit that is there for this nexus, or NULL. */
+struct scsi_lu *nexus_lu(const struct scsi_nexus *nexus, const uint8_t lun[8]);
+struct scsi_lu *nexus_unit(const struct scsi_nexus *nexus, unsigned lun);
+/* The LUN under which the nexus sees a unit, or -1. */
+int nexus_lun(const struct scsi_nexus *nexus, const struct scsi_lu *lu);
+/* A new nexus; NULL: all. */
+void view_begin(struct scsi_nexus *nexus, const struct scsi_view *view);
+/* Its LUNs are others now: a unit attention on the lowest, which is enough (SPC-5 6.33).  With
+ * target->lock held. */
+void view_tell(struct scsi_nexus *nexus);
 
 /* Drive n, or NULL. */
 struct scsi_lu *target_drive(struct scsi_target *target, unsigned drive);
@@ -380,7 +399,7 @@ void cmd_report_timestamp(struct scsi_lu *lu, struct scsi_task *task);
 void cmd_set_timestamp(struct scsi_lu *lu, struct scsi_task *task);
 
 void inquiry_no_lu(struct scsi_lu *lu, struct scsi_task *task);
-void report_luns_any(struct scsi_target *target, struct scsi_lu *lu, struct scsi_task *task);
+void report_luns_any(struct scsi_lu *lu, struct scsi_task *task);
 
 /* T10 vendor designator of a unit: vendor, product, serial (VPD 83h, READ ELEMENT STATUS). */
 void reply_t10_designator(struct reply *r, const struct scsi_lu *lu);

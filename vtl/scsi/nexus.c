@@ -112,13 +112,21 @@ void nexus_reset(struct scsi_lu *lu)
 int scsi_nexus_create(struct scsi_target *target, const char *name, struct scsi_nexus **out,
                       struct error *err)
 {
+    return scsi_nexus_open(target, &(struct scsi_nexus_options){.name = name}, out, err);
+}
+
+int scsi_nexus_open(struct scsi_target *target, const struct scsi_nexus_options *options,
+                    struct scsi_nexus **out, struct error *err)
+{
     struct scsi_nexus *n = calloc(1, sizeof(*n) + TARGET_LUNS * sizeof(n->lu[0]));
 
-    if (!n || !(n->name = strdup(name))) {
+    if (!n || !(n->name = strdup(options->name))) {
         free(n);
         return error_set(err, ERR_NO_MEMORY, "There is no memory for another initiator");
     }
     n->target = target;
+    n->port = options->port ? options->port : 1;
+    view_begin(n, options->view);
     CLEANUP_UNLOCK(&target->lock);
     for (unsigned i = 0; i < TARGET_LUNS; i++) { /* also for drives that are yet to come */
         attention_add(&n->lu[i], ASC_POWER_ON);

@@ -15,16 +15,23 @@
 
 /* ---- registrations --------------------------------------------------------------------------- */
 
-struct registration *registration_of(const struct persistent *p, const char *name)
+struct registration *registration_of(const struct persistent *p, const char *name, uint16_t port)
 {
     for (struct registration *r = p->first; r; r = r->next) {
-        if (port_name_equal(r->name, name))
+        if (r->port == port && port_name_equal(r->name, name))
             return r;
     }
     return NULL;
 }
 
-struct registration *registration_add(struct persistent *p, const char *name, uint64_t key)
+struct registration *registration_of_nexus(const struct persistent *p,
+                                           const struct scsi_nexus *nexus)
+{
+    return registration_of(p, nexus->name, nexus->port);
+}
+
+struct registration *registration_add(struct persistent *p, const char *name, uint16_t port,
+                                      uint64_t key)
 {
     size_t size = strlen(name) + 1;
     struct registration *r, **end = &p->first;
@@ -33,6 +40,7 @@ struct registration *registration_add(struct persistent *p, const char *name, ui
         return NULL;
     r->next = NULL;
     r->key = key;
+    r->port = port;
     r->all_ports = false;
     memcpy(r->name, name, size);
     while (*end)
@@ -124,7 +132,7 @@ bool reservation_conflicts(struct scsi_lu *lu, const struct scsi_nexus *nexus, u
         return true;
     if (p->type == TYPE_NONE)
         return false;
-    return !(classes_allowed(p, registration_of(p, nexus->name)) & command_class(op_flags));
+    return !(classes_allowed(p, registration_of_nexus(p, nexus)) & command_class(op_flags));
 }
 
 /* ---- RESERVE and RELEASE --------------------------------------------------------------------- */
@@ -137,7 +145,7 @@ static bool persistent_decides(struct scsi_lu *lu, struct scsi_task *task)
 
     if (!p->first)
         return false;
-    if (p->type == TYPE_NONE || classes_allowed(p, registration_of(p, task->nexus->name)) != ALL)
+    if (p->type == TYPE_NONE || classes_allowed(p, registration_of_nexus(p, task->nexus)) != ALL)
         task->status = SCSI_RESERVATION_CONFLICT;
     return true;
 }

@@ -4,10 +4,11 @@
  * (SPC-5, persistent reservations model).
  *
  * A registration belongs to an I_T nexus, and a nexus is known by the name of its initiator port
- * (there is one target port): so registrations and the reservation outlive the session and a reset
- * of the unit, and are the same host's when it logs in again.  They end with the target unless the
- * last REGISTER asked for APTPL: then they are kept in the library, durable before the status of
- * each command that changes them.
+ * and the target port: so registrations and the reservation outlive the session and a reset of the
+ * unit, and are the same host's when it logs in again by the same port.  ALL_TG_PT registers the
+ * initiator port with each target port, as if it had asked by each.  They end with the target
+ * unless the last REGISTER asked for APTPL: then they are kept in the library, durable before the
+ * status of each command that changes them.
  *
  *   type 0                        no reservation
  *   type WE, EA, WE-RO, EA-RO     holder is the registration that holds it
@@ -46,7 +47,8 @@ enum reservation_type { /* SPC-5, persistent reservation type codes */
 struct registration {
     struct registration *next; /* in the order of registering */
     uint64_t key;              /* never 0 */
-    bool all_ports;            /* registered with ALL_TG_PT */
+    uint16_t port;             /* relative target port identifier */
+    bool all_ports;            /* registered with ALL_TG_PT where there is one target port */
     char name[];               /* of the initiator port */
 };
 
@@ -62,7 +64,7 @@ struct persistent {
 /* ---- reserve_saved.c: through power loss ----------------------------------------------------- */
 
 /* Room for the registrations of a unit, as bytes. */
-#define PERSISTENT_MAX (4 + REGISTRATIONS_MAX * (11 + PORT_NAME_MAX))
+#define PERSISTENT_MAX (4 + REGISTRATIONS_MAX * (13 + PORT_NAME_MAX))
 
 /* All but PRGENERATION, which begins anew with each start (SPC-5, PRGENERATION field). */
 size_t persistent_encode(const struct persistent *p, uint8_t buf[PERSISTENT_MAX]);
@@ -77,9 +79,14 @@ void persistent_load(struct scsi_lu *lu);
 
 /* ---- reserve.c: the state and its predicates; with target->lock held ------------------------- */
 
-struct registration *registration_of(const struct persistent *p, const char *name);
+/* Of the nexus between an initiator port and a target port. */
+struct registration *registration_of(const struct persistent *p, const char *name, uint16_t port);
+/* The same of a nexus that there is. */
+struct registration *registration_of_nexus(const struct persistent *p,
+                                           const struct scsi_nexus *nexus);
 /* Append one; NULL: there are too many, or no memory. */
-struct registration *registration_add(struct persistent *p, const char *name, uint64_t key);
+struct registration *registration_add(struct persistent *p, const char *name, uint16_t port,
+                                      uint64_t key);
 /* Take one out and free it; a reservation that nobody holds any more goes with it. */
 void registration_remove(struct persistent *p, struct registration *r);
 void registrations_free(struct persistent *p);

@@ -2,8 +2,6 @@
 /* reserve_in.c - PERSISTENT RESERVE IN (SPC-5): what is registered and reserved. */
 #include "vtl/scsi/internal.h"
 
-enum { RELATIVE_TARGET_PORT = 1 };
-
 static void read_keys(const struct persistent *p, struct reply *r)
 {
     reply_be32(r, p->generation);
@@ -49,7 +47,7 @@ static void put_full_status(const struct persistent *p, const struct registratio
     reply_u8(r, (g->all_ports ? 0x02u : 0) | holds); /* ALL_TG_PT, R_HOLDER */
     reply_u8(r, holds ? p->type : 0);
     reply_be32(r, 0);
-    reply_be16(r, RELATIVE_TARGET_PORT);
+    reply_be16(r, g->port);
     length_at = r->len;
     reply_be32(r, 0);
     id_at = r->len;

@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "vtl/scsi/internal.h"
 
-enum { LIST_LENGTH = 24, MOVE_LIST_MAX = LIST_LENGTH + PORT_NAME_MAX, RELATIVE_TARGET_PORT = 1 };
+enum { LIST_LENGTH = 24, MOVE_LIST_MAX = LIST_LENGTH + PORT_NAME_MAX };
 
 /* What a command asks for. */
 struct order {
@@ -45,15 +45,15 @@ static bool type_is_good(struct order *o)
 static void tell_registered(struct order *o, uint16_t code)
 {
     for (struct scsi_nexus *n = o->lu->target->nexuses; n; n = n->next) {
-        if (registration_of(o->p, n->name) && registration_of(o->p, n->name) != o->own &&
-            n != o->task->nexus)
+        struct registration *r = registration_of_nexus(o->p, n);
+
+        if (r && r != o->own && n != o->task->nexus)
             attention_give(o->lu, n, code);
     }
 }
 
 /* ---- REGISTER -------------------------------------------------------------------------------- */
 
-/* There is one target port, so ALL_TG_PT asks for what is done anyway. */
 enum { SPEC_I_PT = 0x08, ALL_TG_PT = 0x04, APTPL = 0x01, PORTS_AT = LIST_LENGTH + 4 };
 
 static bool register_options_good(struct order *o, unsigned allowed)
@@ -66,42 +66,107 @@ static bool register_options_good(struct order *o, unsigned allowed)
     return false;
 }
 
-/* Who gives up its registration gives up its reservation; registrants who lived by it are told. */
-static void unregister(struct order *o)
+/* ALL_TG_PT: the action is carried out with each target port, else with that of the nexus.  With
+ * one port there is no difference but the bit that READ FULL STATUS shows. */
+static bool for_all_ports(const struct order *o)
 {
-    bool held = reservation_held_by(o->p, o->own);
+    return o->task->out[20] & ALL_TG_PT;
+}
+
+/* Target port number i that the order is about; false: there are no more. */
+static bool port_of_order(const struct order *o, unsigned i, uint16_t *port)
+{
+    const struct scsi_target *target = o->lu->target;
+
+    if (!for_all_ports(o) || target->port_count == 0) {
+        *port = o->task->nexus->port;
+        return i == 0;
+    }
+    if (i < target->port_count)
+        *port = target->ports[i].id;
+    return i < target->port_count;
+}
+
+static bool port_known(const struct scsi_target *target, uint16_t port)
+{
+    for (unsigned i = 0; i < target->port_count; i++)
+        if (target->ports[i].id == port)
+            return true;
+    return target->port_count == 0 && port == 1;
+}
+
+/* Who gives up its registration gives up its reservation; registrants who lived by it are told. */
+static void unregister(struct order *o, struct registration *r)
+{
+    bool held = reservation_held_by(o->p, r);
     unsigned type = o->p->type;
 
-    registration_remove(o->p, o->own);
-    o->own = NULL;
+    registration_remove(o->p, r);
+    if (r == o->own)
+        o->own = NULL;
     if (held && reservation_is_registrants(type) && !reservation_is_all(type))
         tell_registered(o, ASC_RESERVATIONS_RELEASED);
 }
 
-static bool register_port(struct order *o, const char *name)
+/* One nexus of the initiator port: register it, change its key, or take it out. */
+static void register_nexus(struct order *o, const char *name, uint16_t port)
 {
-    struct registration *r = registration_add(o->p, name, o->new_key);
+    struct registration *r = registration_of(o->p, name, port);
 
-    if (!r) {
-        task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_NO_REGISTRATION_RESOURCES);
-        return false;
+    if (o->new_key == 0) {
+        if (r)
+            unregister(o, r);
+        return;
     }
-    r->all_ports = o->task->out[20] & ALL_TG_PT;
-    return true;
+    if (r)
+        r->key = o->new_key;
+    else
+        r = registration_add(o->p, name, port, o->new_key);
+    if (!r)
+        task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_NO_REGISTRATION_RESOURCES);
+    else
+        r->all_ports = for_all_ports(o) && o->lu->target->port_count <= 1;
+}
+
+/* An initiator port, with all the target ports that are meant. */
+static void register_port(struct order *o, const char *name)
+{
+    uint16_t port = 0;
+
+    for (unsigned i = 0; !order_failed(o) && port_of_order(o, i, &port); i++)
+        register_nexus(o, name, port);
 }
 
 static void register_key(struct order *o)
 {
     o->p->persists = o->task->out[20] & APTPL;
-    if (o->new_key == 0) {
-        if (o->own)
-            unregister(o);
-    } else if (o->own) {
-        o->own->key = o->new_key;
-        o->own->all_ports = o->task->out[20] & ALL_TG_PT;
-    } else {
-        register_port(o, o->task->nexus->name);
+    register_port(o, o->task->nexus->name);
+}
+
+/* Whether the key given is that of each nexus that is to be changed; 0 of one that is none yet. */
+static bool keys_match(const struct order *o)
+{
+    const char *name = o->task->nexus->name;
+    uint16_t port = 0;
+
+    for (unsigned i = 0; port_of_order(o, i, &port); i++) {
+        const struct registration *r = registration_of(o->p, name, port);
+
+        if (o->key != (r ? r->key : 0))
+            return false;
     }
+    return true;
+}
+
+/* Whether the list names an initiator port that is registered already with one of the ports. */
+static bool registered_already(const struct order *o, const char *name)
+{
+    uint16_t port = 0;
+
+    for (unsigned i = 0; port_of_order(o, i, &port); i++)
+        if (registration_of(o->p, name, port))
+            return true;
+    return false;
 }
 
 /* SPEC_I_PT: the initiator ports of the list too, all or none (order_run() takes back). */
@@ -123,7 +188,7 @@ static void register_ports(struct order *o)
     for (size_t at = PORTS_AT; !order_failed(o) && at < o->len; at += len) {
         len = o->len - at < 4 ? 0 : 4u + get_be16(list + at + 2);
         if (len > o->len - at || !transport_id_parse(list + at, len, name) ||
-            registration_of(o->p, name))
+            registered_already(o, name))
             task_bad_list(o->lu, o->task, (unsigned)at, -1);
         else
             register_port(o, name);
@@ -132,7 +197,7 @@ static void register_ports(struct order *o)
 
 static void do_register(struct order *o)
 {
-    if (o->key != (o->own ? o->own->key : 0))
+    if (!keys_match(o))
         conflict(o);
     else if (!register_options_good(o, SPEC_I_PT | ALL_TG_PT | APTPL))
         return;
@@ -195,7 +260,7 @@ static void do_clear(struct order *o)
 static void preempt_nexuses(struct order *o, const struct registration *r)
 {
     for (struct scsi_nexus *n = o->lu->target->nexuses; n; n = n->next) {
-        if (!port_name_equal(n->name, r->name))
+        if (n->port != r->port || !port_name_equal(n->name, r->name))
             continue;
         n->lu[o->lu->lun].prevents = false;
         n->lu[o->lu->lun].preempted = true;
@@ -268,12 +333,13 @@ static bool move_list_good(struct order *o, char name[PORT_NAME_MAX])
         bad = 8;
     else if (list[17] & 0xfc) /* reserved; UNREG and APTPL are good */
         bad = 17;
-    else if (get_be16(list + 18) != RELATIVE_TARGET_PORT)
+    else if (!port_known(o->lu->target, get_be16(list + 18)))
         bad = 18;
     else if (get_be32(list + 20) != o->len - LIST_LENGTH)
         bad = 20;
     else if (!transport_id_parse(list + LIST_LENGTH, o->len - LIST_LENGTH, name) ||
-             port_name_equal(name, o->task->nexus->name))
+             (get_be16(list + 18) == o->task->nexus->port &&
+              port_name_equal(name, o->task->nexus->name)))
         bad = LIST_LENGTH;
     if (bad >= 0)
         task_bad_list(o->lu, o->task, (unsigned)bad, -1);
@@ -286,6 +352,7 @@ static void do_move(struct order *o)
     struct persistent *p = o->p;
     struct registration *to;
     char name[PORT_NAME_MAX];
+    uint16_t port = 0;
 
     if (p->type == TYPE_NONE) {
         task_bad_cdb(o->lu, o->task, 1, 4);
@@ -297,10 +364,11 @@ static void do_move(struct order *o)
     }
     if (!move_list_good(o, name))
         return;
-    to = registration_of(p, name);
+    port = get_be16(o->task->out + 18);
+    to = registration_of(p, name, port);
     if (to)
         to->key = o->new_key;
-    else if (!(to = registration_add(p, name, o->new_key))) {
+    else if (!(to = registration_add(p, name, port, o->new_key))) {
         task_fail(o->lu, o->task, KEY_ILLEGAL_REQUEST, ASC_NO_REGISTRATION_RESOURCES);
         return;
     }
@@ -407,7 +475,7 @@ static void order_run(struct order *o, const struct action *action)
     struct kept before;
 
     kept_take(o, &before);
-    o->own = registration_of(o->p, o->task->nexus->name);
+    o->own = registration_of_nexus(o->p, o->task->nexus);
     for (struct scsi_nexus *n = o->lu->target->nexuses; n; n = n->next)
         n->lu[o->lu->lun].preempted = false;
     if (o->lu->reserved_by) /* SPC-2 5.5.1 */

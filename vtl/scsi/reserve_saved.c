@@ -3,13 +3,15 @@
  * reserve_saved.c - registrations and the reservation through a power loss (SPC-5, preserving
  * persistent reservations and registrations).
  *
- *   version 1 | TYPE | holder: its place among the registrations, FFh: none | count |
- *   count x { key 8 | all_ports 1 | length 2 | name }
+ *   version 2 | TYPE | holder: its place among the registrations, FFh: none | count |
+ *   count x { key 8 | all_ports 1 | target port 2 | length 2 | name }
+ *
+ * Version 1 had no target port: it was 1.
  */
 #include "common/log.h"
 #include "vtl/scsi/internal.h"
 
-enum { VERSION = 1, HEADER = 4, ROW = 11, NO_HOLDER = 0xff };
+enum { VERSION = 2, WITHOUT_PORT = 1, HEADER = 4, ROW = 13, NO_HOLDER = 0xff };
 
 size_t persistent_encode(const struct persistent *p, uint8_t buf[PERSISTENT_MAX])
 {
@@ -25,6 +27,7 @@ size_t persistent_encode(const struct persistent *p, uint8_t buf[PERSISTENT_MAX]
             reply_patch(&r, 2, place, 1);
         reply_be64(&r, g->key);
         reply_u8(&r, g->all_ports);
+        reply_be16(&r, g->port);
         reply_be16(&r, (unsigned)strlen(g->name));
         reply_bytes(&r, g->name, strlen(g->name));
     }
@@ -34,22 +37,25 @@ size_t persistent_encode(const struct persistent *p, uint8_t buf[PERSISTENT_MAX]
 /* One registration from *at on; false: it does not fit into what is there. */
 static bool decode_row(struct persistent *p, const uint8_t *buf, size_t len, size_t *at)
 {
+    bool with_port = buf[0] != WITHOUT_PORT;
+    size_t row = with_port ? ROW : ROW - 2, name_len;
     char name[PORT_NAME_MAX] = "";
     struct registration *g;
-    size_t name_len;
+    uint16_t port;
 
-    if (len - *at < ROW)
+    if (len - *at < row)
         return false;
-    name_len = get_be16(buf + *at + 9);
-    if (name_len == 0 || name_len >= sizeof(name) || len - *at - ROW < name_len ||
-        get_be64(buf + *at) == 0)
+    port = with_port ? get_be16(buf + *at + 9) : 1;
+    name_len = get_be16(buf + *at + row - 2);
+    if (name_len == 0 || name_len >= sizeof(name) || len - *at - row < name_len ||
+        get_be64(buf + *at) == 0 || port == 0)
         return false;
-    memcpy(name, buf + *at + ROW, name_len);
-    if (strlen(name) != name_len || registration_of(p, name) ||
-        !(g = registration_add(p, name, get_be64(buf + *at))))
+    memcpy(name, buf + *at + row, name_len);
+    if (strlen(name) != name_len || registration_of(p, name, port) ||
+        !(g = registration_add(p, name, port, get_be64(buf + *at))))
         return false;
     g->all_ports = buf[*at + 8] & 1;
-    *at += ROW + name_len;
+    *at += row + name_len;
     return true;
 }
 
@@ -65,7 +71,8 @@ static struct registration *registration_at(const struct persistent *p, unsigned
 bool persistent_decode(struct persistent *p, const uint8_t *buf, size_t len)
 {
     size_t at = HEADER;
-    bool good = len >= HEADER && buf[0] == VERSION && buf[3] <= REGISTRATIONS_MAX;
+    bool good = len >= HEADER && (buf[0] == VERSION || buf[0] == WITHOUT_PORT) &&
+                buf[3] <= REGISTRATIONS_MAX;
 
     registrations_free(p);
     for (unsigned i = 0; good && i < buf[3]; i++)

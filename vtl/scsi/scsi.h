@@ -100,10 +100,43 @@ void scsi_target_destroy(struct scsi_target *target);
 
 unsigned scsi_target_lun_count(const struct scsi_target *target);
 
+/* The target has this port: a relative target port identifier of 1..65535, and its name as a SCSI
+ * name string ("iqn...,t,0x0001"), copied.  Before the first nexus; a target that is told of none
+ * has a port 1 without a name.  ERR_RANGE: SCSI_PORTS_MAX there are; ERR_NO_MEMORY. */
+#define SCSI_PORTS_MAX 16
+int scsi_target_add_port(struct scsi_target *target, uint16_t id, const char *name,
+                         struct error *err);
+
+/* Which logical units a nexus sees: unit[lun] is the number that the target itself has for what is
+ * at this LUN (0: the changer, n + 1: drive n, behind the drives the disk); SCSI_NO_UNIT: nothing.
+ * A unit that is not there yet appears when it does. */
+#define SCSI_LUNS_MAX (1 + LIBRARY_DRIVES_MAX + 1)
+#define SCSI_NO_UNIT  0xffff
+struct scsi_view {
+    uint16_t unit[SCSI_LUNS_MAX];
+};
+
 /* A new I_T nexus: name is the initiator port's name ("iqn...,i,0x..."), copied.  Every logical
  * unit holds a unit attention 29h/00h for it. */
 int scsi_nexus_create(struct scsi_target *target, const char *name, struct scsi_nexus **out,
                       struct error *err);
+
+/* The same by a certain target port and with a view of its own. */
+struct scsi_nexus_options {
+    const char *name;
+    uint16_t port;                /* relative target port identifier; 0: 1 */
+    const struct scsi_view *view; /* copied; NULL: all units under their own numbers */
+};
+int scsi_nexus_open(struct scsi_target *target, const struct scsi_nexus_options *options,
+                    struct scsi_nexus **out, struct error *err);
+
+/* Another view.  If it differs, the nexus is told so (3Fh/0Eh) on the lowest of its LUNs, and lets
+ * go of RESERVE and PREVENT on units that it does not see any more; commands under way there end as
+ * they would have. */
+void scsi_nexus_set_view(struct scsi_nexus *nexus, const struct scsi_view *view);
+
+/* Whether no unit is hidden from it: only then may it reset the target. */
+bool scsi_nexus_sees_all(const struct scsi_nexus *nexus);
 
 /* I_T nexus loss: tasks of the nexus are aborted (waits until none runs), its RESERVE(6) and
  * PREVENT are released; its registration and persistent reservation stay, for the next nexus of the
@@ -133,7 +166,8 @@ enum scsi_tmf_result {
 
 /* Carry out a task management function; done() of every task it aborts is called with
  * SCSI_TASK_ABORTED set in status (the transport drops the answer of tasks of the same nexus)
- * before this returns. tag: the task for ABORT_TASK. */
+ * before this returns. tag: the task for ABORT_TASK.  A target reset of a nexus that does not see
+ * all is rejected. */
 enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_nexus *nexus,
                                         enum scsi_tmf function, const uint8_t lun[8], uint64_t tag);
 
@@ -145,9 +179,10 @@ size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len);
 /* Whether the CDB has status sent before its work is done (IMMED): it goes on in the background. */
 bool scsi_cdb_is_immediate(const uint8_t *cdb);
 
-/* The same for a logical unit: a disk counts in blocks what a tape counts in bytes. */
-size_t scsi_target_transfer_bound(struct scsi_target *target, const uint8_t lun[8],
-                                  const uint8_t *cdb, size_t cdb_len);
+/* The same for the unit that a nexus has at a LUN: a disk counts in blocks what a tape counts in
+ * bytes. */
+size_t scsi_nexus_transfer_bound(const struct scsi_nexus *nexus, const uint8_t lun[8],
+                                 const uint8_t *cdb, size_t cdb_len);
 
 /* ---- what the daemon and its operator see and do ------------------------------------------------
  */

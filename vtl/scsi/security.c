@@ -243,5 +243,8 @@ bool security_reserved(struct scsi_lu *lu, const char *port, bool persistent)
 
     if (!persistent && lu->reserved_by && port_name_equal(lu->reserved_by->name, port))
         return true;
-    return reservation_held_by(p, registration_of(p, port));
+    for (const struct registration *r = p->first; r; r = r->next)
+        if (port_name_equal(r->name, port) && reservation_held_by(p, r)) /* by any target port */
+            return true;
+    return false;
 }

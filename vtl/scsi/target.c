@@ -165,6 +165,21 @@ void scsi_target_set_compression(struct scsi_target *target, enum cartridge_comp
     target->compression = method;
 }
 
+int scsi_target_add_port(struct scsi_target *target, uint16_t id, const char *name,
+                         struct error *err)
+{
+    char *copy;
+
+    assert(id && !target->nexuses);
+    if (target->port_count == SCSI_PORTS_MAX)
+        return error_set(err, ERR_RANGE, "A target has at most %d ports", SCSI_PORTS_MAX);
+    copy = strdup(name);
+    if (!copy)
+        return error_set(err, ERR_NO_MEMORY, "There is no memory for another target port");
+    target->ports[target->port_count++] = (struct scsi_port){id, copy};
+    return 0;
+}
+
 int scsi_target_add_disk(struct scsi_target *target, unsigned mib, struct error *err)
 {
     unsigned lun = 1 + library_geometry(target->library)->drives;
@@ -195,6 +210,8 @@ void scsi_target_destroy(struct scsi_target *target)
     for (unsigned i = 0; i < TARGET_LUNS; i++)
         lu_free(&target->lus[i]);
     power_save(target);
+    for (unsigned i = 0; i < target->port_count; i++)
+        free(target->ports[i].name);
     pthread_mutex_destroy(&target->lock);
     pthread_mutex_destroy(&target->topology);
     personality_set_free(target->defaults);
@@ -209,7 +226,7 @@ void scsi_target_set_layer(struct scsi_target *target, const struct scsi_layer *
 
 bool scsi_task_aborted(const struct scsi_task *task)
 {
-    struct scsi_lu *lu = target_lu(task->nexus->target, task->lun);
+    struct scsi_lu *lu = nexus_lu(task->nexus, task->lun);
 
     return lu && lu_aborted(lu, task);
 }
@@ -253,12 +270,16 @@ static int drive_appear(struct scsi_lu *lu, struct scsi_target *target, unsigned
     return 0;
 }
 
-/* SPC-5 6.33 asks one device server to tell every nexus.  It is that of LUN 0: st(4) gives up a
- * backup under way for any unit attention, and next to a drive of metal another one may be plugged
- * in. */
-static void luns_changed(struct scsi_target *target)
+/* A unit has come or gone.  SPC-5 6.33 asks one device server to tell every nexus that sees it.  It
+ * is that of LUN 0: st(4) gives up a backup under way for any unit attention, and next to a drive
+ * of metal another one may be plugged in. */
+static void luns_changed(struct scsi_target *target, const struct scsi_lu *which)
 {
-    attention_raise(&target->lus[0], ASC_REPORTED_LUNS_CHANGED, NULL);
+    CLEANUP_UNLOCK(&target->lock);
+
+    for (struct scsi_nexus *n = target->nexuses; n; n = n->next)
+        if (nexus_lun(n, which) >= 0)
+            view_tell(n);
 }
 
 int scsi_target_drive_add(struct scsi_target *target, unsigned *drive, struct error *err)
@@ -279,7 +300,7 @@ int scsi_target_drive_add(struct scsi_target *target, unsigned *drive, struct er
         library_drive_remove(target->library, *drive, &ignored);
         return rc;
     }
-    luns_changed(target);
+    luns_changed(target, &target->lus[*drive + 1]);
     return 0;
 }
 
@@ -316,7 +337,7 @@ int scsi_target_drive_remove(struct scsi_target *target, unsigned drive, struct 
         drive_vanish(lu);
     pthread_mutex_unlock(&changer->device);
     if (rc == 0)
-        luns_changed(target);
+        luns_changed(target, lu);
     return rc;
 }
 
@@ -360,28 +381,11 @@ void scsi_target_elements_changed(struct scsi_target *target)
     attention_raise(lu, ASC_MODE_CHANGED, NULL);
 }
 
-/* ---- finding --------------------------------------------------------------------------------- */
-
-/* Single-level LUNs only: peripheral addressing with bus 0, or flat space (SAM-6 4.7.4). */
-struct scsi_lu *target_lu(struct scsi_target *target, const uint8_t lun[8])
-{
-    static const uint8_t zeros[6];
-    unsigned method = lun[0] >> 6, number;
-
-    if (memcmp(lun + 2, zeros, sizeof(zeros)) != 0)
-        return NULL;
-    if (method == 0 && lun[0] == 0)
-        number = lun[1];
-    else if (method == 1)
-        number = (lun[0] & 0x3fu) << 8 | lun[1];
-    else
-        return NULL;
-    return number < TARGET_LUNS && target->lus[number].present ? &target->lus[number] : NULL;
-}
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 static struct scsi_lu *task_prepare(struct scsi_target *target, struct scsi_task *task)
 {
-    struct scsi_lu *lu = target_lu(target, task->lun);
+    struct scsi_lu *lu = nexus_lu(task->nexus, task->lun);
 
     task->next = NULL;
     task->aborted = false;
@@ -451,6 +455,8 @@ enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_
     const struct abort_one one = {nexus, tag};
     struct scsi_lu *lu;
 
+    if (function == SCSI_TMF_TARGET_RESET && !scsi_nexus_sees_all(nexus))
+        return SCSI_TMF_REJECTED;
     if (function == SCSI_TMF_TARGET_RESET) {
         for (unsigned i = 0; i < target->lu_count; i++) {
             if (target->lus[i].present)
@@ -458,7 +464,7 @@ enum scsi_tmf_result scsi_target_manage(struct scsi_target *target, struct scsi_
         }
         return SCSI_TMF_COMPLETE;
     }
-    lu = target_lu(target, lun);
+    lu = nexus_lu(nexus, lun);
     if (!lu)
         return SCSI_TMF_NO_LUN;
     switch (function) {
@@ -531,10 +537,10 @@ size_t scsi_cdb_transfer_bound(const uint8_t *cdb, size_t cdb_len)
     return 0;
 }
 
-size_t scsi_target_transfer_bound(struct scsi_target *target, const uint8_t lun[8],
-                                  const uint8_t *cdb, size_t cdb_len)
+size_t scsi_nexus_transfer_bound(const struct scsi_nexus *nexus, const uint8_t lun[8],
+                                 const uint8_t *cdb, size_t cdb_len)
 {
-    const struct scsi_lu *lu = target_lu(target, lun);
+    const struct scsi_lu *lu = nexus_lu(nexus, lun);
     size_t bound;
 
     if (lu && lu->disk && cdb_len >= 16 && disk_transfer_bound(cdb, &bound))

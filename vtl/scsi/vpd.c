@@ -38,15 +38,38 @@ enum { BINARY = 1, ASCII = 2, UTF8 = 3 };                          /* CODE SET *
 enum { OF_UNIT = 0x00, OF_PORT = 0x10, OF_DEVICE = 0x20 };         /* ASSOCIATION */
 enum { TYPE_T10 = 1, TYPE_NAA = 3, TYPE_PORT = 4, TYPE_NAME = 8 }; /* DESIGNATOR TYPE */
 
-/* SCSI name string of an NAA: "naa." and 16 digits, with its end a multiple of four (SPC-5
- * 7.7.6.11). */
-static void name_designator(struct reply *r, unsigned association, uint64_t naa)
+/* SCSI name string: with its end, a multiple of four (SPC-5 7.7.6.11). */
+static void name_designator(struct reply *r, unsigned association, const char *name)
 {
-    char text[24] = "";
+    size_t len = strlen(name), padded = (len / 4 + 1) * 4;
+
+    designator_header(r, UTF8, association | TYPE_NAME, padded);
+    reply_bytes(r, name, len);
+    reply_zero(r, padded - len);
+}
+
+/* The same of an NAA: "naa." and 16 digits. */
+static void naa_name_designator(struct reply *r, unsigned association, uint64_t naa)
+{
+    char text[24];
 
     snprintf(text, sizeof(text), "naa.%016" PRIX64, naa);
-    designator_header(r, UTF8, association | TYPE_NAME, sizeof(text));
-    reply_bytes(r, text, sizeof(text));
+    name_designator(r, association, text);
+}
+
+/* The target port by which the command came: its relative identifier, its NAA, which is the
+ * device's with the identifier in the lowest bits, and its name if it has one. */
+static void port_designators(const struct scsi_lu *lu, struct reply *r)
+{
+    uint16_t port = lu->running ? lu->running->nexus->port : 1;
+
+    designator_header(r, BINARY, OF_PORT | TYPE_PORT, 4);
+    reply_be32(r, port);
+    designator_header(r, BINARY, OF_PORT | TYPE_NAA, 8);
+    reply_be64(r, lu->target->port_naa ^ (port - 1u));
+    for (unsigned i = 0; i < lu->target->port_count; i++)
+        if (lu->target->ports[i].id == port)
+            name_designator(r, OF_PORT, lu->target->ports[i].name);
 }
 
 /* Device identification (SPC-5 7.7.6): the unit by name and by NAA, then the target port, then the
@@ -57,12 +80,9 @@ void vpd_identification(struct scsi_lu *lu, struct reply *r)
     reply_t10_designator(r, lu);
     designator_header(r, BINARY, OF_UNIT | TYPE_NAA, 8);
     reply_be64(r, lu->naa);
-    designator_header(r, BINARY, OF_PORT | TYPE_PORT, 4); /* relative target port */
-    reply_be32(r, 1);
-    designator_header(r, BINARY, OF_PORT | TYPE_NAA, 8);
-    reply_be64(r, lu->target->port_naa);
-    name_designator(r, OF_UNIT, lu->naa);
-    name_designator(r, OF_DEVICE, lu->target->port_naa);
+    port_designators(lu, r);
+    naa_name_designator(r, OF_UNIT, lu->naa);
+    naa_name_designator(r, OF_DEVICE, lu->target->port_naa);
 }
 
 /* Management network addresses (SPC-5 7.7.9): none. */
