@@ -28,7 +28,7 @@ struct disk {
 int disk_create(struct scsi_lu *lu, unsigned mib, struct error *err);
 void disk_destroy(struct scsi_lu *lu);
 
-/* scsi_target_transfer_bound() for the commands that count in blocks; false: it is none. */
+/* scsi_nexus_transfer_bound() for the commands that count in blocks; false: it is none. */
 bool disk_transfer_bound(const uint8_t *cdb, size_t *bound);
 
 /* Commands, all with lu->device held. */
