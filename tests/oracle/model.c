@@ -94,6 +94,47 @@ void model_stop(const struct model *m, struct model_answer *a, enum model_key ke
              (code == MODEL_END_OF_DATA && model_beyond_early_warning(m));
 }
 
+/* ---- deferred errors (SPC-5 4.4.6) ----------------------------------------------------------- */
+
+/* Choice: of two that nobody has been told of, the first is the one to know. */
+void model_defer(struct model *m, const struct model_request *r, struct model_answer *a)
+{
+    struct model_deferred *d = &m->deferred;
+
+    if (a->unknown || a->status == MODEL_GOOD)
+        return;
+    if (!d->pending)
+        *d = (struct model_deferred){.pending = 1,
+                                     .key = a->key,
+                                     .code = a->code,
+                                     .filemark = a->filemark,
+                                     .eom = a->eom,
+                                     .ili = a->ili,
+                                     .valid = a->valid,
+                                     .eom_free = a->eom_free,
+                                     .nexus = r->nexus,
+                                     .information = a->information};
+    memset(a, 0, offsetof(struct model_answer, in));
+}
+
+static bool deferred_take(struct model *m, unsigned nexus, struct model_answer *a)
+{
+    const struct model_deferred d = m->deferred;
+
+    if (!d.pending || d.nexus != nexus)
+        return false;
+    memset(&m->deferred, 0, sizeof(m->deferred));
+    model_fail(a, d.key, d.code);
+    a->deferred = true;
+    a->filemark = d.filemark;
+    a->eom = d.eom;
+    a->ili = d.ili;
+    a->valid = d.valid;
+    a->eom_free = d.eom_free;
+    a->information = d.information;
+    return true;
+}
+
 /* ---- unit attentions (SAM-6 5.14) ------------------------------------------------------------ */
 
 static void attention_add(struct model *m, unsigned nexus, uint16_t code)
@@ -172,15 +213,15 @@ static const struct command {
     {0x1e, 6, false, {[3] = 0x03}, model_prevent},
     {0x2b, 10, true, {0x07, [2 ... 5] = 0xff, [7] = 0xff}, model_locate10},
     {0x34, 10, true, {0x1f, [6 ... 7] = 0xff}, model_read_position},
-    {0x80, 16, true, {0x01, [2 ... 13] = 0xff}, model_write_filemarks},
+    {0x80, 16, true, {0x0d, [2 ... 13] = 0xff}, model_write_filemarks},
     {0x81, 16, true, {0x07, [2 ... 13] = 0xff}, model_read_reverse},
     {0x88, 16, true, {0x03, [2 ... 13] = 0xff}, model_read},
     {0x82, 16, true, {[1] = 0x0f, [2 ... 10] = 0xff}, model_allow_overwrite},
-    {0x8a, 16, true, {0x01, [2 ... 13] = 0xff}, model_write},
+    {0x8a, 16, true, {0x0d, [2 ... 13] = 0xff}, model_write},
     {0x8f, 16, true, {0x3f, [2 ... 13] = 0xff}, model_verify},
     {0x91, 16, true, {0x0f, [3 ... 10] = 0xff}, model_space16},
     {0x92, 16, true, {0x3b, [2 ... 10] = 0xff}, model_locate16},
-    {0x93, 16, true, {0x03, [2 ... 10] = 0xff}, model_erase},
+    {0x93, 16, true, {0x0f, [2 ... 10] = 0xff}, model_erase},
 };
 
 static const struct command *find(const uint8_t *cdb)
@@ -232,6 +273,8 @@ static void run_command(struct model *m, const struct model_request *r, struct m
         return;
     else if (!reserved_bits_are_zero(c, r->cdb))
         model_bad_cdb(a);
+    else if (deferred_take(m, r->nexus, a))
+        return;
     else if (c->medium && m->medium != MODEL_READY)
         not_ready(m, a);
     else

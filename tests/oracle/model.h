@@ -58,6 +58,15 @@ struct model_tape {
 
 enum model_medium { MODEL_READY, MODEL_ABSENT, MODEL_HELD, MODEL_EJECTED };
 
+/* What went wrong behind the status of a command with IMMED, not yet told. */
+struct model_deferred {
+    uint8_t pending, key;
+    uint16_t code;
+    uint8_t filemark, eom, ili, valid, eom_free, unused;
+    uint32_t nexus; /* whose command it was */
+    int64_t information;
+};
+
 struct model {
     struct model_tape tape; /* what lies in the drive, whatever its state */
     uint32_t medium;        /* enum model_medium */
@@ -72,6 +81,7 @@ struct model {
     bool prevents[MODEL_NEXUSES];
     uint32_t attentions[MODEL_NEXUSES]; /* pending, oldest first */
     uint16_t attention[MODEL_NEXUSES][8];
+    struct model_deferred deferred;
 };
 
 enum model_allow { MODEL_DISABLED, MODEL_CURRENT_POSITION, MODEL_FORMAT };
@@ -97,6 +107,7 @@ struct model_answer {
     uint8_t status;
     uint8_t key;
     uint16_t code;
+    bool deferred; /* it is about a command whose status was sent before */
     bool filemark, eom, ili, valid;
     bool eom_free; /* the standard does not say */
     int64_t information;
@@ -138,6 +149,10 @@ void model_bad_cdb(struct model_answer *a);
 /* A stream command that stopped: with INFORMATION, and EOM or FILEMARK as the code has it. */
 void model_stop(const struct model *m, struct model_answer *a, enum model_key key, uint16_t code,
                 int64_t information);
+
+/* What is left of a command with IMMED is done behind its status, before the next command: if the
+ * answer tells of an error, keep it for later. */
+void model_defer(struct model *m, const struct model_request *r, struct model_answer *a);
 
 typedef void model_command(struct model *m, const struct model_request *r, struct model_answer *a);
 model_command model_read, model_read_reverse, model_verify, model_write, model_write_filemarks,

@@ -166,11 +166,20 @@ bool model_go(struct model *m, const struct model_request *r, struct model_answe
     return go_partition(m, a, r->cdb[3]) && go_object(m, a, get_be64(r->cdb + 4));
 }
 
-/* CP=1: to the partition named; else within the present one, whatever the field says. */
+static void behind_status(struct model *m, const struct model_request *r, struct model_answer *a)
+{
+    if (r->cdb[1] & 0x01) /* IMMED */
+        model_defer(m, r, a);
+}
+
+/* CP=1: to the partition named, which must be there; else within the present one, whatever the
+ * field says. */
 void model_locate10(struct model *m, const struct model_request *r, struct model_answer *a)
 {
-    if (!(r->cdb[1] & 0x02) || go_partition(m, a, r->cdb[8]))
-        go_object(m, a, get_be32(r->cdb + 3));
+    if ((r->cdb[1] & 0x02) && !go_partition(m, a, r->cdb[8]))
+        return;
+    go_object(m, a, get_be32(r->cdb + 3));
+    behind_status(m, r, a);
 }
 
 void model_locate16(struct model *m, const struct model_request *r, struct model_answer *a)
@@ -189,6 +198,7 @@ void model_locate16(struct model *m, const struct model_request *r, struct model
         go_file(m, a, get_be64(r->cdb + 4));
     else
         m->at = model_here(m)->count;
+    behind_status(m, r, a);
 }
 
 /* ---- READ POSITION --------------------------------------------------------------------------- */
@@ -341,9 +351,6 @@ void model_load_unload(struct model *m, const struct model_request *r, struct mo
 {
     bool loads = r->cdb[4] & 0x01, end = r->cdb[4] & 0x04, hold = r->cdb[4] & 0x08;
 
-    a->unknown = loads && (r->cdb[1] & 0x01); /* IMMED: it takes what time it takes */
-    if (a->unknown)
-        return;
     if (loads && end)
         model_bad_cdb(a);
     else if (loads)

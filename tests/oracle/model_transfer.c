@@ -179,6 +179,35 @@ static bool compare_block(const struct model *m, const struct model_request *r,
     return true;
 }
 
+/* Up to the first that is not as it should be. */
+static void verify_blocks(struct model *m, const struct model_request *r, const struct transfer *t,
+                          struct model_answer *a)
+{
+    for (uint32_t done = 0; done < t->count; done++) {
+        const struct model_object *o = &model_here(m)->objects[m->at];
+
+        if (model_at_end(m)) {
+            model_stop(m, a, MODEL_BLANK_CHECK, MODEL_END_OF_DATA, residual(t, done));
+            return;
+        }
+        m->at++;
+        if (o->len == MODEL_FILEMARK) {
+            model_stop(m, a, MODEL_NO_SENSE, MODEL_FILEMARK_FOUND, residual(t, done));
+            return;
+        }
+        if (t->fixed && o->len != t->size) {
+            incorrect_length(m, a, residual(t, done));
+            return;
+        }
+        if ((r->cdb[1] & 0x02) && !compare_block(m, r, o, t, done, a))
+            return;
+        if (o->len != t->size) {
+            incorrect_length(m, a, (int64_t)t->size - o->len);
+            return;
+        }
+    }
+}
+
 void model_verify(struct model *m, const struct model_request *r, struct model_answer *a)
 {
     bool compare = r->cdb[1] & 0x02;
@@ -193,29 +222,9 @@ void model_verify(struct model *m, const struct model_request *r, struct model_a
     }
     if (!may_begin(m, r, a, &t))
         return;
-    for (uint32_t done = 0; done < t.count; done++) {
-        const struct model_object *o = &model_here(m)->objects[m->at];
-
-        if (model_at_end(m)) {
-            model_stop(m, a, MODEL_BLANK_CHECK, MODEL_END_OF_DATA, residual(&t, done));
-            return;
-        }
-        m->at++;
-        if (o->len == MODEL_FILEMARK) {
-            model_stop(m, a, MODEL_NO_SENSE, MODEL_FILEMARK_FOUND, residual(&t, done));
-            return;
-        }
-        if (t.fixed && o->len != t.size) {
-            incorrect_length(m, a, residual(&t, done));
-            return;
-        }
-        if (compare && !compare_block(m, r, o, &t, done, a))
-            return;
-        if (o->len != t.size) {
-            incorrect_length(m, a, (int64_t)t.size - o->len);
-            return;
-        }
-    }
+    verify_blocks(m, r, &t, a);
+    if (r->cdb[1] & 0x04) /* IMMED */
+        model_defer(m, r, a);
 }
 
 /* ---- WRITE ----------------------------------------------------------------------------------- */

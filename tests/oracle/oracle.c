@@ -97,7 +97,7 @@ static bool same_sense(const struct model_answer *e, const struct rig_answer *a,
         return true;
     }
     hear(a, &h);
-    SAME("response code", descriptors ? 0x72 : 0x70, h.response);
+    SAME("response code", (descriptors ? 0x72 : 0x70) + e->deferred, h.response);
     SAME("sense length", descriptors ? 8u + a->sense[7] : 18, a->sense_len);
     SAME("sense key", e->key, h.key);
     SAME("additional sense code", e->code, h.code);
@@ -355,6 +355,11 @@ static bool change_tape(enum rig_tape tape)
     return same_state(&oracle.now);
 }
 
+static bool is_deferred(unsigned nexus)
+{
+    return oracle.now.deferred.pending && oracle.now.deferred.nexus == nexus;
+}
+
 /* Only what a reset does not undo. */
 static bool settle(void)
 {
@@ -362,7 +367,7 @@ static bool settle(void)
     bool fine = run_request(&reset);
 
     for (tur.nexus = 0; fine && tur.nexus < MODEL_NEXUSES; tur.nexus++) {
-        while (fine && oracle.now.attentions[tur.nexus])
+        while (fine && (oracle.now.attentions[tur.nexus] || is_deferred(tur.nexus)))
             fine = run_request(&tur);
     }
     if (!fine || oracle.now.medium == MODEL_ABSENT || oracle.now.medium == MODEL_READY)

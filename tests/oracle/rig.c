@@ -202,7 +202,9 @@ void rig_state(struct scsi_drive_state *state)
 {
     struct error err = ERROR_INIT;
 
-    REQUIRE(scsi_target_drive_state(rig.target, 0, state, &err), err);
+    do /* what goes on behind a status takes no time, but another thread may be at it */
+        REQUIRE(scsi_target_drive_state(rig.target, 0, state, &err), err);
+    while (state->busy);
 }
 
 /* ---- the library ----------------------------------------------------------------------------- */

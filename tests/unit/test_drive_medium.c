@@ -347,6 +347,29 @@ static void test_deferred_descriptor(void)
     rig_stop();
 }
 
+/* After a loss a host must say where it is: a motion over nothing, or one that is refused, does
+ * not.
+ */
+static void test_no_motion_is_no_position(void)
+{
+    rig_start();
+    rig_load(1);
+    CU_ASSERT_EQUAL(write_block(1000, 1), SCSI_GOOD);
+    rig_store_fault = ERR_IO;
+    rig_cdb(rig.a, DRIVE, REWIND, NULL, 0, 0);
+    rig_store_fault = 0;
+    rig_good(DRIVE, "11 00 00 00 00 00"); /* SPACE over no blocks */
+    write_block(1000, 1);
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WRITE_ERROR);
+    rig_cdb(rig.a, DRIVE, "11 04 00 00 01 00", NULL, 0, 0); /* setmarks */
+    CHECK_SENSE(KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
+    write_block(1000, 1);
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WRITE_ERROR);
+    rig_good(DRIVE, "11 03 00 00 00 00");
+    CU_ASSERT_EQUAL(write_block(1000, 1), SCSI_GOOD);
+    rig_stop();
+}
+
 /* ---- protection (row 19) --------------------------------------------------------------------- */
 
 static void set_tab(const char *barcode, bool on)
@@ -794,6 +817,7 @@ static const struct check_test tests[] = {
     {"damaged_worm", test_damaged_worm},
     {"quarantine", test_quarantine},
     {"deferred_descriptor", test_deferred_descriptor},
+    {"no_motion_is_no_position", test_no_motion_is_no_position},
     {"write_protect", test_write_protect},
     {"worm", test_worm},
     {"block_limits_and_mode", test_block_limits_and_mode},

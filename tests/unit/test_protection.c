@@ -570,6 +570,30 @@ static void test_deferred(void)
     rig_stop();
 }
 
+/* The block length of the mode parameters counts the protection, which is not recovered. */
+static void test_recover_fixed(void)
+{
+    uint8_t *wire = protected_block(PROTECTION_CRC32C, 500, 1);
+
+    start_codec(CARTRIDGE_LZ4);
+    set_protection(PROTECTION_CRC32C, true, true);
+    set_block_length(504);
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "0a 01 00 00 01 00", wire, 504, 0), SCSI_GOOD);
+    rig_store_fault = ERR_IO;
+    rig_cdb(rig.a, DRIVE, REWIND, NULL, 0, 0);
+    rig_store_fault = 0;
+    CHECK_SENSE(KEY_MEDIUM_ERROR, ASC_WRITE_ERROR);
+    CU_ASSERT_EQUAL(rig_cdb(rig.a, DRIVE, "14 01 00 00 02 00", NULL, 0, 1008), SCSI_GOOD);
+    CU_ASSERT_EQUAL(answer.in_len, 1000);
+    CU_ASSERT_EQUAL(memcmp(answer.in + 500, wire, 500), 0);
+    rig_cdb(rig.a, DRIVE, "14 01 00 00 02 00", NULL, 0, 1008);
+    CHECK_SENSE(KEY_NO_SENSE, ASC_END_OF_DATA);
+    CHECK_INFO(1);
+    free(wire);
+    rig_stop();
+}
+
 static const struct check_test tests[] = {
     {"page", test_page},
     {"guard_check", test_guard_check},
@@ -587,6 +611,7 @@ static const struct check_test tests[] = {
     {"compression_log_reset", test_compression_log_reset},
     {"compression_saved", test_compression_saved},
     {"compression_mixture", test_compression_mixture},
+    {"recover_fixed", test_recover_fixed},
     {"unbuffered", test_unbuffered},
     {"deferred", test_deferred},
 };

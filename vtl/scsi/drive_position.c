@@ -34,8 +34,13 @@ static void space(struct scsi_lu *lu, struct scsi_task *task, unsigned code, int
     struct error err = ERROR_INIT;
     int rc = 0;
 
-    drive_positioned(lu->drive);
-    switch (code) {
+    if (code > SPACE_END_OF_DATA) { /* setmarks are obsolete */
+        task_bad_cdb(lu, task, 1, 3);
+        return;
+    }
+    if (count != 0 || code == SPACE_END_OF_DATA) /* else the host has not said where it is */
+        drive_positioned(lu->drive);
+    switch ((enum space_code)code) {
     case SPACE_BLOCKS:
         rc = cartridge_space_blocks(c, count, &moved, &err);
         break;
@@ -47,10 +52,6 @@ static void space(struct scsi_lu *lu, struct scsi_task *task, unsigned code, int
         break;
     case SPACE_END_OF_DATA:
         cartridge_locate_end(c);
-        break;
-    default: /* setmarks are obsolete */
-        task_bad_cdb(lu, task, 1, 3);
-        return;
     }
     if (rc != 0)
         drive_error(lu, task, rc, &err,

@@ -34,7 +34,7 @@ static bool sends_data(const uint8_t *cdb)
 
 /* Lengths in CDBs and the block length of the mode parameters count the protection, too (SSC-5
  * 4.2.25).  A VERIFY that compares is sent data as a WRITE is, one that does not is as a READ; data
- * that is recovered comes without (RBDP=0). */
+ * that is recovered comes without (RBDP=0), so a block of the set length is shorter by it. */
 static bool decode_protection(struct scsi_lu *lu, struct scsi_task *task, struct transfer *t)
 {
     struct drive_protection p = drive_protection(lu);
@@ -42,6 +42,8 @@ static bool decode_protection(struct scsi_lu *lu, struct scsi_task *task, struct
     bool recovers = task->cdb[0] == 0x14;
 
     t->crc = (out ? p.write : p.read && !recovers) ? PROTECTION_SIZE : 0;
+    if (recovers && t->fixed && p.write && t->size > PROTECTION_SIZE)
+        t->size -= PROTECTION_SIZE;
     if (!out || t->count == 0 || t->size > t->crc)
         return true;
     task_bad_cdb(lu, task, t->length_at, 7); /* no room for a block */
