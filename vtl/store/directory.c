@@ -48,12 +48,14 @@ struct directory;
  *
  *   IDLE --write_begin--> GIVEN --the thread--> DONE --write_end--> IDLE          any --> QUIT
  */
+enum work_state { WORK_IDLE, WORK_GIVEN, WORK_DONE, WORK_QUIT };
+
 struct work {
     pthread_mutex_t mutex; /* protects state; the rest belongs to the thread while it is GIVEN */
     pthread_cond_t turn;
     pthread_t thread;
     bool threaded;
-    enum { WORK_IDLE, WORK_GIVEN, WORK_DONE, WORK_QUIT } state;
+    enum work_state state;
     struct directory *of;
     const void *data;
     size_t len;
@@ -151,7 +153,7 @@ static struct writer *writer_take(struct directory *d, const char *object)
 }
 
 /* Wait for the work of w to be done, and leave its state at `then`. */
-static void work_leave(struct work *work, int then)
+static void work_leave(struct work *work, enum work_state then)
 {
     CLEANUP_UNLOCK(&work->mutex);
 
@@ -492,7 +494,7 @@ static int directory_write_end(struct store *s, const char *object, bool wait, s
 {
     struct directory *d = directory_of(s);
     struct writer *w = writer_seek(d, object);
-    int state = WORK_IDLE;
+    enum work_state state = WORK_IDLE;
 
     if (w) {
         CLEANUP_UNLOCK(&w->work.mutex);
