@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -740,6 +741,81 @@ static void test_all_elements(void)
     clean();
 }
 
+/* ---- how it grows ---------------------------------------------------------------------------- */
+
+static double cpu_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (double)ts.tv_sec * 1000 + (double)ts.tv_nsec / 1e6;
+}
+
+/* A cartridge in every slot: rows and directories, made faster than by library_cartridge_create().
+ */
+static void fill_slots(unsigned slots)
+{
+    char sql[512], path[256];
+
+    for (unsigned i = 0; i < slots; i++) {
+        snprintf(path, sizeof(path), "%s/cartridges/S%06u", root, i);
+        CU_ASSERT_EQUAL_FATAL(mkdir(path, 0700), 0);
+    }
+    snprintf(sql, sizeof(sql),
+             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < %u)"
+             "INSERT INTO place SELECT printf('S%%06d', i), %u + i, NULL, 0 FROM n",
+             slots, LIBRARY_ADDRESS_SLOT);
+    spoil(sql);
+}
+
+struct cost {
+    double lookup, status; /* CPU time of as many lookups, and of as many elements reported */
+};
+
+static struct cost cost_of(unsigned slots, unsigned most)
+{
+    const struct library_geometry g = {2, slots, 0, ""};
+    struct library *lib;
+    struct library_element e;
+    struct cost cost;
+    char barcode[16];
+    unsigned full = 0;
+    double start;
+
+    fresh();
+    fill_slots(slots);
+    lib = reopen(&g);
+    start = cpu_ms();
+    for (unsigned i = 0; i < 50000; i++) {
+        snprintf(barcode, sizeof(barcode), "S%06u", i * 7919 % slots);
+        if (library_find(lib, barcode, &e, NULL) != 0 ||
+            library_element(lib, e.address, &e, NULL) != 0 || strcmp(e.barcode, barcode) != 0)
+            CU_FAIL_FATAL("a cartridge was not found");
+    }
+    cost.lookup = cpu_ms() - start;
+    start = cpu_ms();
+    for (unsigned i = 0; i < 16 * most / slots; i++)
+        library_elements(lib, 0, 0, 0xffff, count_full, &full, NULL);
+    cost.status = cpu_ms() - start;
+    CU_ASSERT_EQUAL(full, 16 * most);
+    library_close(lib);
+    clean();
+    return cost;
+}
+
+/* Sixteen times as many elements: a lookup costs the same and the status of all sixteen times as
+ * much, but for what the processor's caches make of it.  What went through all of them for each
+ * would cost sixteen times as much. */
+static void test_scale(void)
+{
+    struct cost small = cost_of(1024, 16384), large = cost_of(16384, 16384);
+
+    printf("lookup %.1f -> %.1f ms, status %.1f -> %.1f ms: ", small.lookup, large.lookup,
+           small.status, large.status);
+    CU_ASSERT(large.lookup < 8 * small.lookup);
+    CU_ASSERT(large.status < 8 * small.status);
+}
+
 /* ---- what is known, and how ------------------------------------------------------------------ */
 
 static void test_evidence(void)
@@ -857,6 +933,7 @@ static const struct check_test tests[] = {
     {"values_kill", test_values_kill},
     {"version_1", test_version_1},
     {"all_elements", test_all_elements},
+    {"scale", test_scale},
     {"evidence", test_evidence},
     {"alternate", test_alternate},
     {"hostile_db", test_hostile_db},
