@@ -2,8 +2,8 @@
 /*
  * changer.h - the medium changer (SMC-3): the library's elements as a SCSI unit.
  *
- * It keeps nothing of its own: places are the library's, so every answer is the present truth and
- * INITIALIZE ELEMENT STATUS has nothing to do.
+ * It keeps no places: they are the library's, and so is how they are known.  INITIALIZE ELEMENT
+ * STATUS looks whether the cartridges are really there.
  */
 #ifndef CAPSTAN_VTL_SCSI_CHANGER_H
 #define CAPSTAN_VTL_SCSI_CHANGER_H
