@@ -28,8 +28,9 @@ static const struct fault_kind_row kinds[FAULT_NAMES] = {
                                 "the reader can't read a label: EXCEPT, 83h/00h, no volume tag"},
     [FAULT_ATTENTION_STORM] = {"attention-storm", PARAMETER_DRIVE, LAYER_DEVICE,
                                "commands end with UNIT ATTENTION 29h/04h"},
-    [FAULT_SLOW_DRIVE] = {"slow-drive", PARAMETER_DRIVE | PARAMETER_DELAY, LAYER_DEVICE,
-                          "every command of a drive takes that much longer"},
+    [FAULT_SLOW_DRIVE] =
+        {"slow-drive", PARAMETER_DRIVE | PARAMETER_DELAY, LAYER_DEVICE,
+         "every command of a drive takes that much longer, with IMMED behind its status"},
     [FAULT_SLOW_ROBOT] = {"slow-robot", PARAMETER_DELAY, LAYER_DEVICE,
                           "every move takes that much longer"},
     [FAULT_CONNECTION_DROP] = {"connection-drop", PARAMETER_DELAY, LAYER_CONNECTION,
