@@ -89,7 +89,17 @@ static struct device device_of_link(const char *path)
 
 struct device device_of_path(const char *path)
 {
-    if (!house.active || !path || (path[0] != '/' || (path[1] != 'd' && path[1] != 'p')))
+    struct device device = device_of_name(path);
+
+    if (device.kind || !house.active || !path || path[0] != '/' ||
+        (path[1] != 'd' && path[1] != 'p'))
+        return device;
+    return device_of_link(path);
+}
+
+struct device device_of_name(const char *path)
+{
+    if (!house.active || !path || strncmp(path, "/dev/", 5) != 0)
         return (struct device){.kind = DEVICE_NONE};
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         size_t len = strlen(names[i].prefix);
@@ -104,7 +114,7 @@ struct device device_of_path(const char *path)
             number <= 3 && lun + names[i].first <= house.drives ? lun + names[i].first : UINT32_MAX;
         return (struct device){.kind = names[i].kind, .lun = lun, .mode = mode};
     }
-    return device_of_link(path);
+    return (struct device){.kind = DEVICE_NONE};
 }
 
 /* Of the running kernel's st.c: bits above the fifth lie above those for mode and rewind. */
@@ -201,6 +211,13 @@ void device_copied(int from, int to)
 {
     if (from >= 0 && from < FDS_MAX && to >= 0 && to < FDS_MAX)
         atomic_store(&slots[to], atomic_load(&slots[from]));
+}
+
+void device_close_between(unsigned first, unsigned last)
+{
+    for (unsigned fd = first; fd < FDS_MAX && fd <= last; fd++)
+        if (device_of_fd((int)fd).kind)
+            close((int)fd);
 }
 
 void device_close_all(bool tapes[UNITS_MAX])
@@ -448,4 +465,5 @@ __attribute__((constructor)) static void start(void)
     pthread_atfork(NULL, NULL, forked);
     house.active = true;
     adopt();
+    preload_streams();
 }

@@ -64,6 +64,8 @@ bool device_active(void);
 /* Which device a path names; DEVICE_NONE: not ours.  A number without a device has lun UINT32_MAX:
  * such a name is ours too, so that no program meets real hardware by mistake. */
 struct device device_of_path(const char *path);
+/* The same, without the names of descriptors (/dev/stdin, /dev/fd/N), which are links. */
+struct device device_of_name(const char *path);
 /* Which device a descriptor is; DEVICE_NONE: not ours. */
 struct device device_of_fd(int fd);
 /* Note what fd is.  -1 with errno EMFILE if it is too large a number. */
@@ -81,6 +83,8 @@ void device_stat(struct device device, struct stat *st);
 int device_open_sg(int flags);
 /* Open a drive's lock file; without taking the lock. */
 int device_open_lock(unsigned lun, int flags);
+/* Close those of our descriptors from first to last, as close(2) does. */
+void device_close_between(unsigned first, unsigned last);
 /* Close what the process has left open as it ends; tapes[LUN] is set for those that were tapes. */
 void device_close_all(bool tapes[UNITS_MAX]);
 

@@ -5,10 +5,9 @@
  * Each asks first whether the path or the descriptor is one of ours, which for most is one look at
  * an array; if not, libc's own is called with the same arguments.  The forms that fortified
  * programs
- * (__open_2) and older binaries (__xstat) use are here, too.  What stdio does inside of libc does
- * not pass here: it meets a descriptor that can't be written to (device.h), never the wrong file.
+ * (__open_2) and older binaries (__xstat) use are here, too.  What is rarely called on a device is
+ * in hooks_rare.c, stdio in hooks_stdio.c.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -20,21 +19,10 @@
 #include <unistd.h>
 
 #include "preload/device.h"
+#include "preload/hook.h"
 #include "preload/preload.h"
 #include "preload/sg.h"
 #include "preload/st.h"
-
-#define EXPORT __attribute__((visibility("default")))
-#define REAL(name)                                                                                 \
-    __extension__({                                                                                \
-        static __typeof__(&name) found_;                                                           \
-        __typeof__(&name) fn_ = __atomic_load_n(&found_, __ATOMIC_RELAXED);                        \
-        if (!fn_) {                                                                                \
-            fn_ = (__typeof__(&name))dlsym(RTLD_NEXT, #name);                                      \
-            __atomic_store_n(&found_, fn_, __ATOMIC_RELAXED);                                      \
-        }                                                                                          \
-        fn_;                                                                                       \
-    })
 
 _Static_assert(sizeof(struct stat) == sizeof(struct stat64), "one form of stat for both");
 
@@ -217,6 +205,18 @@ EXPORT int dup2(int from, int to)
     return dup3(from, to, 0);
 }
 
+/* Locks of records: a device is its program's alone already, and the file behind it is not to be
+ * locked. */
+static bool device_lock(int op, void *arg)
+{
+    struct flock *lock = arg;
+
+    if (op == F_GETLK || op == F_OFD_GETLK)
+        lock->l_type = F_UNLCK;
+    return op == F_GETLK || op == F_OFD_GETLK || op == F_SETLK || op == F_SETLKW ||
+           op == F_OFD_SETLK || op == F_OFD_SETLKW;
+}
+
 #define FCNTL(name)                                                                                \
     EXPORT int name(int fd, int op, ...)                                                           \
     {                                                                                              \
@@ -228,6 +228,8 @@ EXPORT int dup2(int from, int to)
         va_start(args, op);                                                                        \
         arg = va_arg(args, void *);                                                                \
         va_end(args);                                                                              \
+        if (device.kind && device_lock(op, arg))                                                   \
+            return 0;                                                                              \
         rc = REAL(name)(fd, op, arg);                                                              \
         if (!device.kind || rc < 0)                                                                \
             return rc;                                                                             \
@@ -437,7 +439,7 @@ EXPORT pid_t vfork(void)
 
 /* The process ends, and with it its descriptors.  A unit that a thread is busy with, or that a
  * signal handler interrupted, is left to the next open. */
-__attribute__((destructor)) static void finish(void)
+static void finish(void)
 {
     bool tapes[UNITS_MAX] = {false};
 
@@ -459,6 +461,12 @@ __attribute__((destructor)) static void finish(void)
             device_logout(unit);
         unit_unlock(unit);
     }
+}
+
+__attribute__((destructor)) static void ended(void)
+{
+    preload_streams_flush(); /* libc does it later, when the descriptors are gone */
+    finish();
 }
 
 EXPORT void _exit(int status)

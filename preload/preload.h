@@ -29,6 +29,9 @@ int preload_close(int fd);
 int preload_stat(const char *path, struct stat *st);
 int preload_fstat(int fd, struct stat *st);
 off_t preload_lseek(int fd, off_t offset, int whence);
+/* hooks_stdio.c: standard streams that are devices as the program starts */
+void preload_streams(void);
+void preload_streams_flush(void);
 /* Move a descriptor of our own, closed by exec, to a number that programs (a shell's 3<>FILE) don't
  * choose; it stays where it is if there is none. */
 int preload_fd_aside(int fd);

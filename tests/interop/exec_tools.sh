@@ -134,6 +134,37 @@ check "the children of a shell" x bash -c \
         dd if=/dev/zero bs=10k count=1 >&5 2>/dev/null'
 is "a child that ends does not end the file" 3 "$(at)"
 
+# ---- stdio, and calls that are meant for files
+x mt-st -f /dev/nst0 rewind
+x sh -c 'tee /dev/nst0 <"$1" >"$2"' - "$tree/sub/file1" "$work/got"
+for how in 'md5sum /dev/nst0' 'md5sum </dev/nst0'; do
+    x mt-st -f /dev/nst0 rewind
+    is "$how" "$(md5sum <"$tree/sub/file1" | cut -c1-32)" "$(x sh -c "$how" | cut -c1-32)"
+done
+x mt-st -f /dev/nst0 rewind
+x sh -c 'awk "BEGIN { for (i = 0; i < 2000; i++) print \"line\", i }" >/dev/nst0'
+x mt-st -f /dev/nst0 rewind
+is "sort reads what awk wrote" 2000 "$(x sort /dev/nst0 | wc -l)"
+x mt-st -f /dev/nst0 rewind
+is "cp copies a file of the tape" 0 "$(x cp /dev/nst0 "$work/got" && tail -n 1 "$work/got" | grep -vc '^line 1999$')"
+is "a tape is no link" /dev/nst0 "$(x readlink -f /dev/nst0)"
+if has python3 python3; then
+    x mt-st -f /dev/nst0 rewind
+    is "sendfile, locks, fsync and vectors" "18890 22 29 ok" "$(x python3 -c '
+import errno, fcntl, os, shutil, sys
+def refusal(call, *args):
+    try: call(*args)
+    except OSError as e: return e.errno
+shutil.copyfile("/dev/nst0", sys.argv[1])
+f = os.open("/dev/nst0", os.O_RDWR)
+fcntl.lockf(f, fcntl.LOCK_EX)
+fcntl.flock(f, fcntl.LOCK_UN)
+still = refusal(os.open, "/dev/nst0", os.O_RDONLY) == errno.EBUSY
+both = os.writev(f, [b"a" * 100, b"b" * 200]) == 300
+print(os.path.getsize(sys.argv[1]), refusal(os.fsync, f), refusal(os.pread, f, 1, 0),
+      "ok" if still and both else "not ok")' "$work/got")"
+fi
+
 # ---- a program that was killed: the next one finds its file ended
 x mt-st -f /dev/nst0 rewind
 x bash -c '(dd if=/dev/zero bs=10k count=3; kill -KILL $BASHPID) >/dev/nst0' 2>/dev/null
