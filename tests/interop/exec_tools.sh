@@ -92,6 +92,21 @@ if has cpio cpio; then
     is "cpio lists" 8 "$(x cpio -it -C 65536 --quiet -I /dev/st1 2>/dev/null | wc -l)"
 fi
 
+# ---- programs that buffer streams for tapes
+for program in mbuffer:mbuffer:-q:-f buffer:buffer::; do
+    IFS=: read -r package name quiet force <<<"$program"
+    has "$package" "$name" || continue
+    x mt-st -f /dev/nst0 rewind
+    # shellcheck disable=SC2086 # an option or none
+    x sh -c 'head -c 3000000 /dev/zero | "$@"' - $name $quiet -s 64k -o /dev/nst0 $force 2>"$work/out" || bad "$name: $(cat "$work/out")"
+    x mt-st -f /dev/nst0 rewind
+    is "what $name wrote" 3000000 "$(x dd if=/dev/nst0 bs=64k 2>/dev/null | wc -c)"
+done
+if has sdparm sdparm; then
+    x sdparm --all /dev/sg1 >"$work/out" 2>&1
+    check "sdparm knows the compression page" grep -q "Data compression" "$work/out"
+fi
+
 # ---- what st counts: two files of three blocks
 place() { # file and block number, flags
     x mt-st -f /dev/nst0 status |
