@@ -247,8 +247,7 @@ bool segment_number(const char *name, uint64_t *seq); /* false: it is no segment
  * between two of them (LTFS does) goes on in both where it was.  At most one owes a sync: who
  * begins to write in another partition waits for it (write.c).
  *
- * The store writes in the background, one piece at a time, while the next one is collected; the
- * last one of a window is a COMMIT, and is synced as well:
+ * A full window ends in a COMMIT and is synced in the background while the next one is collected:
  *
  *        durable, named |  under: it is synced  |  buf: collected      (bytes of the segment)
  *                       |                COMMIT |

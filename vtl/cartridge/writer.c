@@ -609,6 +609,7 @@ int writer_push(struct cartridge *c, struct writer *w, struct error *err)
             return rc;
         writer_release(c, w);
     }
-    rc = writer_start(c, w, w->len >= window_size(c), &why);
+    /* A piece by the way: waking a thread for it takes longer where processors are scarce. */
+    rc = w->len < window_size(c) ? writer_flush(c, w, &why) : writer_start(c, w, true, &why);
     return rc ? settle(c, w, rc, &why, err) : 0;
 }
