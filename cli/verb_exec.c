@@ -33,23 +33,30 @@ static int no_memory(struct error *err)
 
 /* ---- the library ------------------------------------------------------------------------- */
 
-/* Beside the program in a build tree, else where it was installed. */
+/* Beside the program in a build tree; else where it was installed; else below where the program is
+ * now, as after `make install DESTDIR=...` or in an unpacked package. */
 static int find_library(char path[PATH_MAX], struct error *err)
 {
-    ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - sizeof(PRELOAD_LIBRARY));
+    char program[PATH_MAX - sizeof("/../lib/capstan/" PRELOAD_LIBRARY)];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
     char *slash;
 
-    path[len > 0 ? len : 0] = '\0';
-    slash = strrchr(path, '/');
-    if (slash) {
-        memcpy(slash + 1, PRELOAD_LIBRARY, sizeof(PRELOAD_LIBRARY));
-        if (access(path, R_OK) == 0)
-            return 0;
-    }
+    program[len > 0 ? len : 0] = '\0';
+    slash = strrchr(program, '/');
+    if (slash)
+        *slash = '\0';
+    snprintf(path, PATH_MAX, "%s/%s", program, PRELOAD_LIBRARY);
+    if (access(path, R_OK) == 0)
+        return 0;
     snprintf(path, PATH_MAX, "%s/%s", PKGLIBDIR, PRELOAD_LIBRARY);
     if (access(path, R_OK) == 0)
         return 0;
-    return error_set(err, ERR_NOT_FOUND, "%s is neither beside the program nor in %s",
+    snprintf(path, PATH_MAX, "%s/../lib/capstan/%s", program, PRELOAD_LIBRARY);
+    if (access(path, R_OK) == 0)
+        return 0;
+    return error_set(err, ERR_NOT_FOUND,
+                     "%s is neither beside the program, in %s nor in ../lib/capstan from the "
+                     "program; install Capstan anew",
                      PRELOAD_LIBRARY, PKGLIBDIR);
 }
 

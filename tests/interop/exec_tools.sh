@@ -49,6 +49,12 @@ expect 2 "drive" "$capstan" exec --drive 7 -- true
 expect 1 "cannot be run" "$capstan" exec -- /nowhere/program
 expect 0 "/dev/nst1" "$capstan" exec --drive 1 -- sh -c 'echo $TAPE'
 
+# ---- installed, and moved as a whole: make install DESTDIR=, a package that was unpacked somewhere
+mkdir -p "$work/moved/bin" "$work/moved/lib/capstan"
+cp "$capstan" "$work/moved/bin/capstan" && cp "$preload" "$work/moved/lib/capstan"
+expect 0 "/dev/nst0" "$work/moved/bin/capstan" exec -- sh -c 'echo $TAPE'
+rm -r "$work/moved"
+
 # ---- what is there
 is "a tape is a character device" "9,128 21,0 21,2 9,1" \
     "$(x stat -c '%Hr,%Lr' /dev/nst0 /dev/sg0 /dev/sg2 /dev/st1 | paste -sd ' ')"
