@@ -497,7 +497,7 @@ static void test_kill(void)
     }
     CU_ASSERT_EQUAL(kills, 40);
     CU_ASSERT(full >= 4);
-    lib = reopen(&geometry);
+    lib = reopen(NULL);
     for (int i = 0; i < 4; i++) {
         char barcode[16];
 

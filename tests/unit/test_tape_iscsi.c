@@ -41,6 +41,9 @@ static void start(enum tape_mode mode)
 
     log_set_level(LOG_LEVEL_ERROR);
     rig_start();
+    scsi_nexus_destroy(rig.a); /* a server names the target's ports, before anyone uses them */
+    scsi_nexus_destroy(rig.b);
+    rig.a = rig.b = NULL;
     CHECK_OK(iscsid_create(rig.target, &options, &server, &err), err);
     CHECK_OK(iscsid_start(server, &err), err);
     CHECK_OK(changer_open(url(0), NULL, &changer, &err), err);
