@@ -63,7 +63,8 @@ attribute() { # PARTITION ID: its value, hexadecimal
     hex -j9 -N$((16#$(hex -j7 -N2 "$work/attribute"))) "$work/attribute"
 }
 set_attribute() { # PARTITION ID FORMAT HEX
-    local value="$2$3$(be 2 $((${#4} / 2)))$4"
+    local value
+    value="$2$3$(be 2 $((${#4} / 2)))$4"
     bytes "$(be 4 $((${#value} / 2)))$value" >"$work/attribute"
     to "8d 00 00 00 00 00 00 0$1 00 00 $(words "$(be 4 "$(stat -c %s "$work/attribute")")") 00 00" "$work/attribute"
 }
