@@ -224,6 +224,10 @@ void division_settle(uint8_t *page)
         return;
     }
     assert(count <= CARTRIDGE_PARTITIONS); /* division_check() */
+    page[AT_MAXIMUM] = page[7] = 0;        /* division_refresh() has these; they are no choice */
+    page[AT_RECOGNITION] = 0x03;
+    page[AT_FLAGS] |= POFM;
+    page[AT_ADDITIONAL] = (uint8_t)(count - 1);
     page[1] = (uint8_t)(AT_SIZES - 2 + 2 * count);
     memset(page + AT_SIZES + 2 * count, 0, DIVISION_PAGE_SIZE - AT_SIZES - 2 * count);
 }
