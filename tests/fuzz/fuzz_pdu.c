@@ -148,13 +148,16 @@ static void write_prologue(int fd, const struct prologue *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int pair[2], grown = 4 * INPUT_MAX;
+    struct socket_ends ends;
     pthread_t thread;
     struct conn *c;
 
     if (size == 0 || size > INPUT_MAX)
         return 0;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0 ||
-        conn_create(server, 0, pair[0], &c, NULL))
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+        abort();
+    socket_ends_of(pair[0], &ends);
+    if (conn_create(server, 0, &ends, pair[0], &c, NULL))
         abort();
     /* All of the input fits into the socket, so that one thread can do after the other. */
     setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &grown, sizeof(grown));

@@ -14,6 +14,8 @@
 
 struct scsi_nexus {
     struct scsi_target *target;
+    void (*luns_changed)(void *ctx);
+    void *ctx;
 };
 
 struct fake_lun {
@@ -243,8 +245,8 @@ static void execute(struct fake_lun *l, struct scsi_task *t)
 
 void scsi_nexus_set_view(struct scsi_nexus *nexus, const struct scsi_view *view)
 {
-    (void)nexus;
     (void)view;
+    nexus->luns_changed(nexus->ctx);
 }
 
 bool scsi_nexus_sees_all(const struct scsi_nexus *nexus)
@@ -389,10 +391,9 @@ int scsi_nexus_open(struct scsi_target *target, const struct scsi_nexus_options 
 {
     struct scsi_nexus *n = malloc(sizeof(*n));
 
-    (void)options;
     if (!n)
         return error_set(err, ERR_NO_MEMORY, "nexus");
-    n->target = target;
+    *n = (struct scsi_nexus){target, options->luns_changed, options->ctx};
     pthread_mutex_lock(&target->lock);
     target->nexuses++;
     target->nexus_total++;

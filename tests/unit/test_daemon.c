@@ -305,6 +305,25 @@ static void test_views(void)
     teardown();
 }
 
+/* A host that is busy with a drive is told of another one, and goes on (libiscsi ignores it). */
+static void test_drive_comes(void)
+{
+    struct error err = ERROR_INIT;
+    struct tape *t = NULL, *more = NULL;
+
+    setup();
+    CHECK_OK(open_daemon(1, false, &err), err);
+    CU_ASSERT_EQUAL_FATAL(open_as("iqn.2026-11.test:h1", 1, &t), 0);
+    CU_ASSERT_EQUAL(tape_load(t, &err), -ERR_NO_MEDIUM);
+    json_decref(ask(0, "drive.add", NULL));
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(tape_load(t, &err), -ERR_NO_MEDIUM);
+    CU_ASSERT_EQUAL(open_as("iqn.2026-11.test:h2", 3, &more), 0);
+    tape_close(more);
+    tape_close(t);
+    teardown();
+}
+
 /* What a reload lets in is in, what it does not is out at once; a bad file changes nothing. */
 static void test_reload_access(void)
 {
@@ -427,6 +446,7 @@ static const struct check_test tests[] = {
     {"all_at_work", test_all_at_work},
     {"status_is_the_librarys", test_status_is_the_librarys},
     {"views", test_views},
+    {"drive_comes", test_drive_comes},
     {"reload_access", test_reload_access},
     {"all_or_nothing", test_all_or_nothing},
     {"named_twice", test_named_twice},

@@ -143,6 +143,29 @@ static void test_none(void)
     end();
 }
 
+/* Behind the layer as in front of it, an initiator is told of an address that it can reach. */
+static void test_addresses(void)
+{
+    static const char login[] = "InitiatorName=" RIG_INITIATOR "\nSessionType=Discovery\n";
+    static const char all[] = "SendTargets=All";
+    struct client *c;
+    uint8_t bhs[BHS_SIZE];
+    char want[128];
+
+    begin();
+    set(0);
+    snprintf(want, sizeof(want), "TargetAddress=%s,1", iscsid_portal(rig.server, 0));
+    c = client_new(&rig);
+    CU_ASSERT_EQUAL_FATAL(client_login_step(c, 0x87, login), 0);
+    client_request(c, bhs, OP_TEXT_REQUEST, FLAG_FINAL, 0);
+    put_be32(bhs + 20, TAG_NONE);
+    client_send(c, bhs, all, sizeof(all));
+    client_expect(c, OP_TEXT_RESPONSE);
+    CU_ASSERT_TRUE(client_has(c, want));
+    client_free(c);
+    end();
+}
+
 /* However the bytes come, the parts are the same. */
 static void test_framing(void)
 {
@@ -172,10 +195,8 @@ static void test_framing(void)
 }
 
 static const struct check_test tests[] = {
-    {"framing", test_framing},
-    {"header", test_header},
-    {"data", test_data},
-    {"none", test_none},
+    {"framing", test_framing}, {"header", test_header},       {"data", test_data},
+    {"none", test_none},       {"addresses", test_addresses},
 };
 
 CHECK_MAIN("fault_digest", tests)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_iscsi_targets.c - several targets on one server: shared portals, portal groups, discovery.
  */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -469,6 +471,66 @@ static void test_bad_additions(void)
     down();
 }
 
+/* Who stays logged in through a reload is told at once that it sees other units (11.9, event 0),
+ * and the sessions of other targets are not. */
+static void test_luns_changed_is_told(void)
+{
+    static const uint8_t unit_attention[20] = {0, 18,       0x70,        0,
+                                               6, [9] = 10, [14] = 0x3f, [15] = 0x0e};
+    struct error err = ERROR_INIT;
+    struct client *c, *other;
+    uint32_t stat_sn;
+
+    init();
+    up();
+    c = session(portal(0, 0), 0);
+    other = session(portal(1, 0), 1);
+    client_alive(c);
+    stat_sn = get_be32(c->bhs + 24);
+    CHECK_OK(iscsid_reload(s.server, 0, &s.options[0], &err), err);
+    client_expect(c, OP_ASYNC);
+    CU_ASSERT_EQUAL(c->bhs[1], FLAG_FINAL);
+    CU_ASSERT_EQUAL(c->bhs[36], 0);
+    CU_ASSERT_EQUAL(get_be32(c->bhs + 16), TAG_NONE);
+    CU_ASSERT_EQUAL(get_be32(c->bhs + 24), stat_sn + 1);
+    CU_ASSERT_EQUAL_FATAL(c->len, sizeof(unit_attention));
+    CU_ASSERT_EQUAL(memcmp(c->data, unit_attention, sizeof(unit_attention)), 0);
+    client_alive(c);
+    CU_ASSERT_EQUAL(get_be32(c->bhs + 24), stat_sn + 2);
+    client_alive(other);
+    client_free(c);
+    client_free(other);
+    down();
+}
+
+static void *read_portals(void *stop)
+{
+    while (!atomic_load((_Atomic bool *)stop))
+        for (unsigned i = 0; i < TARGETS; i++)
+            if (strncmp(portal(i, 0), "127.0.0.1:", 10) != 0)
+                return stop;
+    return NULL;
+}
+
+/* An operator asks for the status while another one reloads. */
+static void test_portals_during_reload(void)
+{
+    struct error err = ERROR_INIT;
+    _Atomic bool stop = false;
+    pthread_t thread;
+    void *wrong;
+
+    init();
+    up();
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, read_portals, &stop), 0);
+    for (unsigned i = 0; i < 300; i++)
+        CHECK_OK(iscsid_reload(s.server, i % TARGETS, &s.options[i % TARGETS], &err), err);
+    atomic_store(&stop, true);
+    pthread_join(thread, &wrong);
+    CU_ASSERT_PTR_NULL(wrong);
+    down();
+}
+
 static const struct check_test tests[] = {
     {"shared_portal", test_shared_portal},
     {"reinstatement_is_per_target", test_reinstatement_is_per_target},
@@ -479,5 +541,7 @@ static const struct check_test tests[] = {
     {"discovery_chap_of_several", test_discovery_chap_of_several},
     {"as_many_as_there_may_be", test_as_many_as_there_may_be},
     {"bad_additions", test_bad_additions},
+    {"portals_during_reload", test_portals_during_reload},
+    {"luns_changed_is_told", test_luns_changed_is_told},
 };
 CHECK_MAIN("iscsi targets", tests)

@@ -10,9 +10,17 @@
 
 #define READY "00 00 00 00 00 00"
 
+static unsigned heard; /* by any of these: that its units are others */
+
+static void hear(void *ctx)
+{
+    ++*(unsigned *)ctx;
+}
+
 static struct scsi_nexus *nexus_by(const char *name, uint16_t port, const struct scsi_view *view)
 {
-    const struct scsi_nexus_options o = {.name = name, .port = port, .view = view};
+    const struct scsi_nexus_options o = {
+        .name = name, .port = port, .view = view, .luns_changed = hear, .ctx = &heard};
     struct scsi_nexus *n;
     struct error err = ERROR_INIT;
 
@@ -202,14 +210,17 @@ static void test_hot_drive(void)
     ready(sees, 0);
     ready(blind, 0);
     CU_ASSERT_EQUAL(reported(sees, 0), 1);
+    heard = 0;
     CHECK_OK(scsi_target_drive_add(rig.target, &drive, &err), err);
     CU_ASSERT_EQUAL(drive, 2);
+    CU_ASSERT_EQUAL(heard, 1); /* only who sees it */
     ready(sees, 0);
     CHECK_SENSE(KEY_UNIT_ATTENTION, ASC_REPORTED_LUNS_CHANGED);
     CU_ASSERT_EQUAL(reported(sees, 0), 3);
     ready(blind, 0);
     CHECK_SENSE(KEY_NOT_READY, ASC_NO_MEDIUM);
     CHECK_OK(scsi_target_drive_remove(rig.target, drive, &err), err);
+    CU_ASSERT_EQUAL(heard, 2);
     ready(blind, 0);
     CHECK_SENSE(KEY_NOT_READY, ASC_NO_MEDIUM);
     CU_ASSERT_EQUAL(device(sees, 1), 0x7f);

@@ -220,7 +220,7 @@ int operation_tag(struct control *control, const json_t *args, json_t **result, 
     struct library_element e;
     int rc = full_place(control, json_get_text(args, "cartridge", ""), ELEMENT_SLOT, &e, err);
 
-    if (!rc && (sequence > UINT16_MAX || (tag && remove)))
+    if (!rc && (sequence < 0 || sequence > UINT16_MAX || (tag && remove)))
         rc = error_set(err, ERR_USAGE,
                        "a sequence number is from 0 to 65535, and a tag is given or removed");
     if (!rc && (tag || remove))

@@ -17,10 +17,8 @@
 
 #define SECOND_NS       1000000000LL
 #define CONN_STACK_SIZE (256 * 1024)
-#define LAST_WORDS_S    2  /* for what is still queued when a connection ends */
-#define LINGER_S        1  /* for the peer to read it and close */
-#define ASYNC_LOGOUT    1  /* 11.9.1: target requests Logout */
-#define MOVE_S          60 /* for a session to follow a redirect; it is not forced to */
+#define LAST_WORDS_S    2 /* for what is still queued when a connection ends */
+#define LINGER_S        1 /* for the peer to read it and close */
 
 int64_t clock_ns(void)
 {
@@ -48,14 +46,13 @@ void conn_ask_close(struct conn *c)
 void conn_log(struct conn *c, const struct error *err)
 {
     if (server_may_log(c->server))
-        log_warning("iSCSI %s: %s", c->peer, err->message);
+        log_warning("iSCSI %s: %s", c->ends.peer, err->message);
 }
 
-int conn_create(struct iscsid *server, unsigned portal, int fd, struct conn **out,
-                struct error *err)
+int conn_create(struct iscsid *server, unsigned portal, const struct socket_ends *ends, int fd,
+                struct conn **out, struct error *err)
 {
     struct conn *c = calloc(1, sizeof(*c));
-    bool unused;
 
     if (c)
         c->login = malloc(sizeof(*c->login));
@@ -71,6 +68,7 @@ int conn_create(struct iscsid *server, unsigned portal, int fd, struct conn **ou
     c->server = server;
     c->fd = fd;
     c->portal = portal;
+    c->ends = *ends;
     c->phase = CONN_LOGIN;
     c->recv_length = KEYS_LOGIN_LENGTH;
     c->accepted_ns = c->received_ns = clock_ns();
@@ -79,8 +77,6 @@ int conn_create(struct iscsid *server, unsigned portal, int fd, struct conn **ou
     pthread_cond_init(&c->quiet, NULL);
     c->directory = server_directory(server);
     login_init(c->login, c->directory, portal);
-    socket_address(fd, true, c->peer, sizeof(c->peer), &c->peer_loopback, &unused);
-    socket_address(fd, false, c->local, sizeof(c->local), &unused, &unused);
     server_add(server, c);
     *out = c;
     return 0;
@@ -161,11 +157,20 @@ int login_begin(struct conn *c, struct error *err)
     return 0;
 }
 
+static void note_luns_changed(void *ctx)
+{
+    struct conn *c = ctx;
+
+    atomic_store(&c->luns_changed, true);
+    conn_wake(c);
+}
+
 /* The I_T nexus of a normal session, by the name of the initiator port (SAM-6 annex A). */
 static enum login_status make_nexus(struct conn *c, struct error *err)
 {
     char name[ISCSI_NAME_MAX + 32];
-    struct scsi_nexus_options options = {.name = name, .port = c->group};
+    struct scsi_nexus_options options = {
+        .name = name, .port = c->group, .luns_changed = note_luns_changed, .ctx = c};
 
     if (c->params.discovery)
         return LOGIN_SUCCESS;
@@ -186,7 +191,7 @@ static void enter_full_feature(struct conn *c, uint16_t tsih)
     pthread_mutex_unlock(&c->lock);
     c->phase = CONN_FULL_FEATURE;
     if (server_may_log(c->server))
-        log_info("iSCSI %s: %s session %u of %s%s%s", c->peer,
+        log_info("iSCSI %s: %s session %u of %s%s%s", c->ends.peer,
                  c->params.discovery ? "discovery" : "normal", tsih, c->params.initiator,
                  c->params.discovery ? "" : " with ", c->params.target);
 }
@@ -256,20 +261,6 @@ static void ping(struct conn *c)
     tx_send(c, item);
 }
 
-static void ask_logout(struct conn *c)
-{
-    struct tx_item *item = tx_item_new(OP_ASYNC, FLAG_FINAL, TAG_NONE, STAT_SN_COUNT, 0);
-
-    if (item) {
-        item->bhs[36] = ASYNC_LOGOUT;
-        put_be16(item->bhs + 42,
-                 (uint16_t)(atomic_load(&c->server->stopping) ? atomic_load(&c->server->grace_s)
-                                                              : MOVE_S));
-    }
-    c->logout_asked = true;
-    tx_send(c, item);
-}
-
 static int64_t ping_due_ns(const struct conn *c)
 {
     return c->received_ns + (int64_t)c->server->nop_interval_s * SECOND_NS;
@@ -288,7 +279,7 @@ static int review(struct conn *c, struct error *err)
     else
         scsi_nexus_set_view(c->nexus, session_view(c, offer));
     if (!rc && offer->options.redirect && !c->logout_asked)
-        ask_logout(c);
+        async_ask_logout(c);
     directory_release(d);
     return rc;
 }
@@ -309,13 +300,15 @@ static int check_clock(struct conn *c, bool stalled, struct error *err)
     if (atomic_load(&c->server->stopping) && (login || c->params.discovery))
         return error_set(err, ERR_CANCELLED, "the server stops");
     if (atomic_load(&c->server->stopping) && !c->logout_asked)
-        ask_logout(c);
+        async_ask_logout(c);
     if (c->nexus && atomic_exchange(&c->review, false)) {
         int rc = review(c, err);
 
         if (rc)
             return rc;
     }
+    if (c->nexus && atomic_exchange(&c->luns_changed, false))
+        async_luns_changed(c);
     if (!login && !c->nop_outstanding && now >= ping_due_ns(c))
         ping(c);
     return 0;
@@ -361,7 +354,8 @@ static int conn_turn(struct conn *c, struct error *err)
     if (broken)
         return error_set(err, ERR_CLOSED, "the connection broke while sending");
     if (c->rx.more && !crowded && !blocked && !atomic_load(&c->close_asked) &&
-        !atomic_load(&c->review) && !atomic_load(&c->server->stopping))
+        !atomic_load(&c->review) && !atomic_load(&c->luns_changed) &&
+        !atomic_load(&c->server->stopping))
         return rx_run(c, err);
     fds[0].events = (short)((crowded ? 0 : POLLIN) | (crowded || blocked ? POLLOUT : 0));
     if (poll(fds, 2, wait_ms(c, pending)) < 0 && errno != EINTR)
@@ -441,7 +435,7 @@ void conn_end_session(struct conn *c)
 static void report_end(struct conn *c, int rc, const struct error *err)
 {
     if (rc == -(int)ERR_CLOSED && c->phase == CONN_FULL_FEATURE && server_may_log(c->server))
-        log_info("iSCSI %s: %s", c->peer, err->message);
+        log_info("iSCSI %s: %s", c->ends.peer, err->message);
     else if (rc && rc != -(int)ERR_CLOSED && rc != -(int)ERR_CANCELLED)
         conn_log(c, err);
 }

@@ -159,6 +159,11 @@ int rx_run(struct conn *c, struct error *err);
 
 enum conn_phase { CONN_LOGIN, CONN_FULL_FEATURE, CONN_CLOSING };
 
+struct socket_ends { /* addresses, "127.0.0.1:3260" or "[::1]:3260" */
+    char peer[64], local[64];
+    bool peer_loopback;
+};
+
 struct text_exchange { /* Text Requests under way (discovery.c) */
     bool open;
     uint32_t itt, ttt;
@@ -172,11 +177,10 @@ struct text_exchange { /* Text Requests under way (discovery.c) */
 struct conn {
     struct iscsid *server;
     int fd, wake_fd;
-    pthread_t thread;         /* for join */
-    pthread_t self;           /* set by conn_run() */
-    bool threaded;            /* has a thread of its own, to be joined by the server */
-    char peer[64], local[64]; /* addresses, "127.0.0.1:3260" */
-    bool peer_loopback;
+    pthread_t thread; /* for join */
+    pthread_t self;   /* set by conn_run() */
+    bool threaded;    /* has a thread of its own, to be joined by the server */
+    struct socket_ends ends;
     unsigned portal;             /* that it came by */
     struct directory *directory; /* while it logs in */
 
@@ -194,8 +198,9 @@ struct conn {
     struct scsi_nexus *nexus;
     uint64_t discoverable; /* of discovery: a bit per target that it has proven itself to */
 
-    _Atomic bool close_asked; /* by another thread: reinstatement, stop, too many logins */
-    _Atomic bool review;      /* the same: the rules have changed */
+    _Atomic bool close_asked;  /* by another thread: reinstatement, stop, too many logins */
+    _Atomic bool review;       /* the same: the rules have changed */
+    _Atomic bool luns_changed; /* the same: and the initiator is to be told */
 
     pthread_mutex_t lock; /* what follows, and tx */
     pthread_cond_t quiet; /* in_target or helpers went down */
@@ -269,9 +274,9 @@ static inline uint32_t conn_window(const struct conn *c)
 }
 
 /* A connection over a connected stream socket (taken over), come by this portal, that is not yet
- * running. */
-int conn_create(struct iscsid *server, unsigned portal, int fd, struct conn **out,
-                struct error *err);
+ * running.  ends: as they are on the network, whatever a layer has put in between; copied. */
+int conn_create(struct iscsid *server, unsigned portal, const struct socket_ends *ends, int fd,
+                struct conn **out, struct error *err);
 void conn_run(struct conn *c); /* until it is over; the thread's main function */
 int conn_start(struct conn *c, struct error *err); /* in a thread of its own */
 void conn_free(struct conn *c);
@@ -323,6 +328,10 @@ void command_bad_digest(struct conn *c);
 void data_out_bad_digest(struct conn *c);
 void text_close(struct conn *c);
 
+/* async.c: Async Messages.  Connection's thread. */
+void async_ask_logout(struct conn *c);
+void async_luns_changed(struct conn *c);
+
 /* task.c */
 struct task *task_new(struct conn *c, const uint8_t *bhs);
 struct task *task_find(struct conn *c, uint32_t itt); /* lock held */
@@ -360,7 +369,6 @@ bool server_may_log(struct iscsid *s);
 /* portal.c */
 int portal_open(struct portal *p, const char *address, struct error *err);
 void *portal_thread(void *portal);
-/* "127.0.0.1:3260" or "[::1]:3260" for the local or the peer's end of a socket. */
-void socket_address(int fd, bool peer, char *buf, size_t size, bool *loopback, bool *wildcard);
+void socket_ends_of(int fd, struct socket_ends *out);
 
 #endif

@@ -66,12 +66,12 @@ static void describe_target(const struct conn *c, const struct offer *o, struct 
     const struct iscsid *s = c->server;
 
     text_addf(out, "TargetName", "%s", o->options.target_name);
-    text_addf(out, "TargetAddress", "%s,%u", c->local, o->at.tags[c->portal]);
+    text_addf(out, "TargetAddress", "%s,%u", c->ends.local, o->at.tags[c->portal]);
     for (unsigned i = 0; i < s->portal_count; i++) {
         const struct portal *p = &s->portals[i];
 
         if (i == c->portal || o->at.tags[i] == 0 || p->wildcard ||
-            (p->loopback && !c->peer_loopback) || strcmp(p->address, c->local) == 0)
+            (p->loopback && !c->ends.peer_loopback) || strcmp(p->address, c->ends.local) == 0)
             continue;
         text_addf(out, "TargetAddress", "%s,%u", p->address, o->at.tags[i]);
     }
@@ -119,8 +119,8 @@ static int make_answer_room(struct conn *c, size_t *size, struct error *err)
     struct directory *d = server_directory(c->server);
     char *room;
 
-    *size = LOGIN_TEXT_MAX +
-            (size_t)d->count * (ISCSI_NAME_MAX + (ISCSI_PORTALS_MAX + 1) * sizeof(c->local) * 2);
+    *size = LOGIN_TEXT_MAX + (size_t)d->count * (ISCSI_NAME_MAX + (ISCSI_PORTALS_MAX + 1) *
+                                                                      sizeof(c->ends.local) * 2);
     directory_release(d);
     room = realloc(c->text.answer, *size);
     if (!room)

@@ -81,17 +81,17 @@ int iscsid_start(struct iscsid *server, struct error *err);
 
 /* Other rules for a target: who is let in, views, CHAP, redirect, alias; its name and its portals
  * stay, whatever options say.  Sessions whose initiator is not let in any more are closed, those
- * that have another view are told (3Fh/0Eh), and with a redirect they are asked to log out;
- * discovery sessions end.  Any thread.  Errors as iscsid_create(), and nothing has changed. */
+ * that have another view are told (3Fh/0Eh, and by async event 0), and with a redirect they are
+ * asked to log out; discovery sessions end.  Any thread.  Errors as iscsid_create(), and nothing
+ * has changed. */
 int iscsid_reload(struct iscsid *server, unsigned target, const struct iscsid_options *options,
                   struct error *err);
 
 /* The address of a target's portal n as bound ("127.0.0.1:41873", for port 0), and its group (tag
- * may be NULL); NULL: it has no so many. */
-const char *iscsid_target_portal(const struct iscsid *server, unsigned target, unsigned n,
-                                 uint16_t *tag);
+ * may be NULL); NULL: it has no so many.  Any thread; the text lives as long as the server. */
+const char *iscsid_target_portal(struct iscsid *server, unsigned target, unsigned n, uint16_t *tag);
 /* The same of the first target. */
-const char *iscsid_portal(const struct iscsid *server, unsigned n);
+const char *iscsid_portal(struct iscsid *server, unsigned n);
 
 /* Ask sessions to log out (async event 1), give them grace_ms, then close all connections. */
 void iscsid_stop(struct iscsid *server, unsigned grace_ms);

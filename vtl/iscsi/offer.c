@@ -54,7 +54,8 @@ static int check_target_name(const char *name, struct error *err)
                  strncmp(name, "naa.", 4) == 0);
 
     for (const char *p = name; good && *p; p++)
-        good = (unsigned char)*p > ' ' && (unsigned char)*p != 0x7f && *p != ',' && !isupper(*p);
+        good = (unsigned char)*p > ' ' && (unsigned char)*p != 0x7f && *p != ',' &&
+               !isupper((unsigned char)*p);
     if (!good)
         return error_set(err, ERR_RANGE,
                          "'%s' is no iSCSI target name; write it like iqn.2026-01.org.example:tape",

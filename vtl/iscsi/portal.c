@@ -44,7 +44,8 @@ static void describe(const struct sockaddr_storage *sa, char *buf, size_t size, 
     }
 }
 
-void socket_address(int fd, bool peer, char *buf, size_t size, bool *loopback, bool *wildcard)
+static void socket_address(int fd, bool peer, char *buf, size_t size, bool *loopback,
+                           bool *wildcard)
 {
     struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof(sa);
@@ -52,6 +53,14 @@ void socket_address(int fd, bool peer, char *buf, size_t size, bool *loopback, b
     if ((peer ? getpeername(fd, (void *)&sa, &len) : getsockname(fd, (void *)&sa, &len)) < 0)
         sa.ss_family = AF_UNSPEC;
     describe(&sa, buf, size, loopback, wildcard);
+}
+
+void socket_ends_of(int fd, struct socket_ends *out)
+{
+    bool unused;
+
+    socket_address(fd, true, out->peer, sizeof(out->peer), &out->peer_loopback, &unused);
+    socket_address(fd, false, out->local, sizeof(out->local), &unused, &unused);
 }
 
 static int bind_failed(const char *address, struct error *err)
@@ -120,9 +129,11 @@ static void tune_socket(int fd)
 static void take_connection(struct iscsid *s, unsigned portal, int fd)
 {
     struct error err = ERROR_INIT;
+    struct socket_ends ends;
     struct conn *c;
 
     tune_socket(fd);
+    socket_ends_of(fd, &ends); /* a layer may put a socket there that has no addresses */
     if (s->connection)
         fd = s->connection(s->connection_ctx, fd);
     server_reap(s);
@@ -130,7 +141,7 @@ static void take_connection(struct iscsid *s, unsigned portal, int fd)
         close(fd);
         return;
     }
-    if (conn_create(s, portal, fd, &c, &err) || conn_start(c, &err))
+    if (conn_create(s, portal, &ends, fd, &c, &err) || conn_start(c, &err))
         log_warning("a connection was dropped: %s", err.message);
 }
 

@@ -245,8 +245,8 @@ int iscsid_sessions(struct iscsid *s, int (*fn)(void *ctx, const struct iscsid_s
             continue;
         count++;
         memcpy(i->initiator, c->params.initiator, sizeof(i->initiator));
-        memcpy(i->peer, c->peer, sizeof(i->peer));
-        memcpy(i->local, c->local, sizeof(i->local));
+        memcpy(i->peer, c->ends.peer, sizeof(i->peer));
+        memcpy(i->local, c->ends.local, sizeof(i->local));
         memcpy(i->view, c->view, sizeof(i->view));
         i->target = c->target;
         i->group = c->group;

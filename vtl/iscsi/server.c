@@ -240,20 +240,24 @@ int iscsid_start(struct iscsid *s, struct error *err)
     return 0;
 }
 
-const char *iscsid_target_portal(const struct iscsid *s, unsigned target, unsigned n, uint16_t *tag)
+const char *iscsid_target_portal(struct iscsid *s, unsigned target, unsigned n, uint16_t *tag)
 {
-    const struct offer *o = &s->directory->offers[target];
-    unsigned portal;
+    struct directory *d = server_directory(s); /* a reload may be putting another one in place */
+    const struct offer *o = &d->offers[target];
+    const char *address = NULL;
 
-    if (n >= o->options.portal_count)
-        return NULL;
-    portal = o->at.portals[n];
-    if (tag)
-        *tag = o->at.tags[portal];
-    return s->portals[portal].address;
+    if (n < o->options.portal_count) {
+        unsigned portal = o->at.portals[n];
+
+        address = s->portals[portal].address;
+        if (tag)
+            *tag = o->at.tags[portal];
+    }
+    directory_release(d);
+    return address;
 }
 
-const char *iscsid_portal(const struct iscsid *s, unsigned n)
+const char *iscsid_portal(struct iscsid *s, unsigned n)
 {
     return iscsid_target_portal(s, 0, n, NULL);
 }

@@ -267,7 +267,9 @@ struct nexus_lu {
 struct scsi_nexus {
     struct scsi_target *target;
     char *name;
-    uint16_t port; /* relative target port identifier */
+    uint16_t port;                   /* relative target port identifier */
+    void (*luns_changed)(void *ctx); /* with target->lock held; or NULL */
+    void *ctx;
     struct scsi_nexus *next;
     _Atomic uint16_t units[TARGET_LUNS]; /* by LUN (view.c); changed under target->lock */
     struct nexus_lu lu[];                /* by the unit's own number */

@@ -126,6 +126,8 @@ int scsi_nexus_open(struct scsi_target *target, const struct scsi_nexus_options 
     }
     n->target = target;
     n->port = options->port ? options->port : 1;
+    n->luns_changed = options->luns_changed;
+    n->ctx = options->ctx;
     view_begin(n, options->view);
     CLEANUP_UNLOCK(&target->lock);
     for (unsigned i = 0; i < TARGET_LUNS; i++) { /* also for drives that are yet to come */

@@ -126,6 +126,12 @@ struct scsi_nexus_options {
     const char *name;
     uint16_t port;                /* relative target port identifier; 0: 1 */
     const struct scsi_view *view; /* copied; NULL: all units under their own numbers */
+    /* A unit has come or gone, or the view is another: the unit attention 3Fh/0Eh waits for the
+     * initiator, and a transport may tell it at once (RFC 7143 section 11.9).  On any thread, with
+     * locks of the target held: it is only to be noted.  Not any more once scsi_nexus_destroy() has
+     * returned.  NULL: nobody. */
+    void (*luns_changed)(void *ctx);
+    void *ctx; /* of luns_changed */
 };
 int scsi_nexus_open(struct scsi_target *target, const struct scsi_nexus_options *options,
                     struct scsi_nexus **out, struct error *err);

@@ -80,6 +80,8 @@ void view_tell(struct scsi_nexus *nexus)
 
         if (lu) {
             attention_give(lu, nexus, ASC_REPORTED_LUNS_CHANGED);
+            if (nexus->luns_changed)
+                nexus->luns_changed(nexus->ctx);
             return;
         }
     }
