@@ -647,7 +647,44 @@ static void test_random_streams(void)
     rig_down(&rig);
 }
 
+/* Sessions may be many, but what serves the drives needs descriptors as well. */
+static void test_sessions_leave_descriptors(void)
+{
+    enum { LIMIT = 96, MOST = 64, LEFT = LIMIT / 4 - 4 };
+    struct client *clients[MOST] = {NULL};
+    int kept[LEFT];
+    unsigned count = 0;
+    struct rlimit before, now;
+    struct rig rig;
+
+    rig_init(&rig);
+    rig_up(&rig);
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &before), 0);
+    now = before;
+    now.rlim_cur = LIMIT;
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &now), 0);
+    while (count < MOST) {
+        struct client *c = clients[count++] = client_new(&rig);
+
+        c->isid_last = (uint8_t)count;
+        if (client_login_step(c, 0x87, NAMES) != 0)
+            break;
+    }
+    CU_ASSERT_TRUE(count > 10 && count < MOST);
+    for (unsigned i = 0; i < LEFT; i++)
+        CU_ASSERT_TRUE((kept[i] = dup(STDERR_FILENO)) >= 0);
+    client_alive(clients[0]);
+    for (unsigned i = 0; i < LEFT; i++)
+        close(kept[i]);
+    for (unsigned i = 0; i < count; i++)
+        client_free(clients[i]);
+    setrlimit(RLIMIT_NOFILE, &before);
+    still_serves(&rig);
+    rig_down(&rig);
+}
+
 static const struct check_test tests[] = {
+    {"sessions_leave_descriptors", test_sessions_leave_descriptors},
     {"01_huge_length_before_login", test_01_huge_length_before_login},
     {"02_payload_at_limit", test_02_payload_at_limit},
     {"03_long_and_many_keys", test_03_long_and_many_keys},

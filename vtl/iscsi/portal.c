@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 
 #define LISTEN_BACKLOG  1024 /* a burst of them costs no host a second until its next SYN */
 #define SHORT_OF_FDS_MS 100
+#define FDS_KEPT_MAX    256
 
 static void describe(const struct sockaddr_storage *sa, char *buf, size_t size, bool *loopback,
                      bool *wildcard)
@@ -126,17 +128,36 @@ static void tune_socket(int fd)
         setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
 }
 
+/* What serves the drives needs descriptors too, for cartridges and the control socket: the last
+ * quarter, up to FDS_KEPT_MAX, is not for connections.  The kernel gives the lowest free number. */
+static bool leaves_descriptors(int fd)
+{
+    struct rlimit limit;
+    rlim_t kept;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return true;
+    kept = limit.rlim_cur / 4 < FDS_KEPT_MAX ? limit.rlim_cur / 4 : FDS_KEPT_MAX;
+    return (rlim_t)fd < limit.rlim_cur - kept;
+}
+
 static void take_connection(struct iscsid *s, unsigned portal, int fd)
 {
     struct error err = ERROR_INIT;
     struct socket_ends ends;
     struct conn *c;
 
+    server_reap(s);
+    if (!leaves_descriptors(fd)) {
+        close(fd);
+        if (server_may_log(s))
+            log_warning("a connection was dropped: too few descriptors (ulimit -n) are left");
+        return;
+    }
     tune_socket(fd);
     socket_ends_of(fd, &ends); /* a layer may put a socket there that has no addresses */
     if (s->connection)
         fd = s->connection(s->connection_ctx, fd);
-    server_reap(s);
     if (!server_wait_room(s)) {
         close(fd);
         return;
