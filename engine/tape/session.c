@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,6 +92,23 @@ static int session_lost_error(const struct session *s, struct error *err)
                      s->url.portal, s->lost);
 }
 
+/* libiscsi gave up: the other end has gone, or it says what we do not understand.  The socket has
+ * told one end already, and tells it again. */
+static void session_give_up(struct session *s)
+{
+    const char *detail = iscsi_get_error(s->iscsi);
+    int fd = iscsi_get_fd(s->iscsi);
+    char byte, why[sizeof(s->lost)];
+    ssize_t n = fd < 0 ? 0 : recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    bool alive = n > 0 || (n < 0 && errno == EAGAIN);
+
+    snprintf(why, sizeof(why), "%s%s%s%s",
+             alive ? "the exchange with the target failed"
+                   : "the daemon that serves it, or the network to it, went away",
+             *detail ? " (" : "", detail, *detail ? ")" : "");
+    session_lose(s, ERR_CLOSED, why);
+}
+
 /* One round: wait at most `ms` for the socket, serve it.  Loses the session if that fails. */
 static void session_turn(struct session *s, int ms)
 {
@@ -110,7 +128,7 @@ static void session_turn(struct session *s, int ms)
     }
     sigpipe_block(&before);
     if (n > 0 && iscsi_service(s->iscsi, pfd.revents) < 0)
-        session_lose(s, ERR_CLOSED, "the target closed the connection or broke the protocol");
+        session_give_up(s);
     sigpipe_restore(&before);
 }
 
@@ -365,7 +383,7 @@ static int command_send(struct session *s, struct session_command *c, int *statu
     session_wait(s, &p, s->timeout_s, true);
     /* Statuses of libiscsi's own, above 0xff, mean that the transport failed. */
     if (s->iscsi && p.status > 0xff)
-        session_lose(s, ERR_CLOSED, iscsi_get_error(s->iscsi));
+        session_give_up(s);
     if (!s->iscsi)
         rc = session_lost_error(s, err);
     else

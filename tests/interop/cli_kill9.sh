@@ -32,8 +32,8 @@ status=$?
 checks=$((checks + 1))
 if [ "$status" = 0 ]; then
     echo "the dump was through before the daemon was killed"
-elif ! grep -q '^capstan: ' "$work/dump.log"; then
-    bad "the dump ended with $status and without a sentence"
+elif ! grep -q '^capstan: .*is lost: .*went away' "$work/dump.log"; then
+    bad "the dump ended with $status and without saying that the daemon went away"
     cat "$work/dump.log"
 fi
 

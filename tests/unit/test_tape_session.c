@@ -661,6 +661,7 @@ static void test_target_vanishes(void)
         CU_ASSERT_EQUAL(pthread_create(&thread, NULL, stop_when_hung, &rig), 0);
         CHECK_FAILS(tape_write(rig.tape, block, sizeof(block), NULL, &err), ERR_CLOSED, err);
         CU_ASSERT_PTR_NOT_NULL(strstr(err.message, TARGET));
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "went away"));
         pthread_join(thread, NULL);
     }
     /* It stays lost, whatever is asked. */
