@@ -109,9 +109,12 @@ static json_t *state_json(struct cartridge *c, const struct cartridge_scrub_stat
         json_decref(segments);
         return NULL;
     }
-    result = json_pack("{sssbsIsIsoso}", "barcode", cartridge_identity(c)->barcode, "unfinished",
-                       s->unfinished, "verified", (json_int_t)s->verified, "quarantined",
-                       (json_int_t)s->quarantined, "quarantine", quarantine, "segments", segments);
+    result =
+        json_pack("{sssbsIsIsIsIsIsoso}", "barcode", cartridge_identity(c)->barcode, "unfinished",
+                  s->unfinished, "verified", (json_int_t)s->verified, "quarantined",
+                  (json_int_t)s->quarantined, "limbo_segments", (json_int_t)s->limbo_segments,
+                  "limbo_verified", (json_int_t)s->limbo_verified, "limbo_quarantined",
+                  (json_int_t)s->limbo_quarantined, "quarantine", quarantine, "segments", segments);
     if (result && s->oldest_ns && json_set_time(result, "oldest", s->oldest_ns, NULL)) {
         json_decref(result);
         result = NULL;
@@ -129,6 +132,9 @@ static void say_state(struct cartridge *c, const struct cartridge_scrub_state *s
                cartridge_identity(c)->barcode, s->verified, s->segments,
                s->unfinished ? ", and the last scrub was interrupted" : "", s->quarantined,
                s->frames);
+    if (s->limbo_quarantined)
+        printf("%s: of what undo could bring back, %" PRIu64 " objects are damaged\n",
+               cartridge_identity(c)->barcode, s->limbo_quarantined);
 }
 
 /* scrubbed: what was done just now, or NULL. */

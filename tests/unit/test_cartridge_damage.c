@@ -191,6 +191,52 @@ static void test_truncated_segments(void)
     free_copies(&all);
 }
 
+/* Where the END record of the segment object begins; 0: it has none. */
+static size_t end_record(const struct copy *object)
+{
+    size_t at = SEGMENT_HEADER_SIZE;
+    struct record r;
+
+    while (at + RECORD_HEADER_SIZE <= object->len && record_decode(object->data + at, &r)) {
+        if (r.type == RECORD_END)
+            return at;
+        at += (size_t)record_extent(r.stored);
+    }
+    return 0;
+}
+
+/* A seal that is gone, cut short or rotten hides none of the records before it. */
+static void test_lost_seals(void)
+{
+    struct copies all;
+    unsigned sealed = 0;
+
+    take_copies(TAPE, &all);
+    for (size_t i = 0; i < all.count; i++) {
+        struct copy *object = &all.items[i];
+        bool segment = strncmp(object->name, "seg-", 4) == 0;
+        size_t end = segment ? end_record(object) : 0, whole = object->len;
+
+        for (unsigned how = 0; end && how < 3; how++) {
+            struct store *disk;
+            struct outcome o;
+
+            sealed++;
+            object->len = how == 0 ? end : how == 1 ? whole - 16 : whole;
+            disk = put_copies(&all);
+            if (how == 2)
+                CHECK_OK(simdisk_flip(disk, object->name, end + RECORD_HEADER_SIZE + 5, 1, &err),
+                         err);
+            o = read_all(disk, CARTRIDGE_READ_ONLY);
+            CU_ASSERT_TRUE(!o.wrong && !o.refused && o.damaged == 0 && o.good == TAPE_LENGTH);
+            store_close(disk);
+        }
+        object->len = whole;
+    }
+    CU_ASSERT_TRUE(sealed >= 6);
+    free_copies(&all);
+}
+
 /* Is the object on disk what it was? */
 static bool is_mended(struct store *disk, const struct copy *was)
 {
@@ -539,6 +585,7 @@ static void test_lying_record(void)
 static const struct check_test tests[] = {
     {"every_flip_is_noticed", test_every_flip_is_noticed},
     {"truncated_segments", test_truncated_segments},
+    {"lost_seals", test_lost_seals},
     {"any_metadata_lost", test_any_metadata_lost},
     {"most_metadata_lost", test_most_metadata_lost},
     {"missing_segment", test_missing_segment},

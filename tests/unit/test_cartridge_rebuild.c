@@ -120,6 +120,78 @@ static void test_left_out(void)
     store_close(disk);
 }
 
+#define ROTTEN_TAPE   "bbbbbbbfbbbffbbbbbbbbbbbbbbbbbbbb"
+#define ROTTEN_LENGTH (sizeof(ROTTEN_TAPE) - 1)
+
+/* Objects that read back as they were written; the others must be said to be damaged. */
+static unsigned count_good(struct cartridge *c)
+{
+    uint8_t expected[2000], buf[2000];
+    unsigned good = 0;
+    uint32_t len;
+
+    for (unsigned i = 0; i < ROTTEN_LENGTH; i++) {
+        int rc = cartridge_read(c, buf, sizeof(buf), &len, &err);
+
+        if (ROTTEN_TAPE[i] == 'f'
+                ? rc == -ERR_FILEMARK
+                : rc == 0 && len == block_fill(expected, i) && memcmp(buf, expected, len) == 0)
+            good++;
+        else
+            CU_ASSERT_EQUAL(rc, -ERR_CORRUPT);
+    }
+    return good;
+}
+
+/* One flipped bit in a segment, and both superblocks gone: at most the object it hit is lost. */
+static void rebuild_with_flip(const char *name, uint64_t offset, unsigned bit)
+{
+    struct cartridge_rebuilt report;
+    struct cartridge *c;
+    struct store *disk;
+    unsigned good;
+
+    c = new_tape(&disk);
+    write_tape(c, ROTTEN_TAPE);
+    CHECK_OK(cartridge_sync(c, NULL, &err), err);
+    cartridge_close(c);
+    CHECK_OK(simdisk_flip(disk, name, offset, bit, &err), err);
+    lose_superblocks(disk);
+    CHECK_OK(cartridge_rebuild(disk, &report, &err), err);
+    CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_ONLY, &c, &err), err);
+    good = count_good(c);
+    if (report.objects != ROTTEN_LENGTH || good + 1 < ROTTEN_LENGTH)
+        printf("\n    %s byte %llu: %llu objects, %u good, %llu left out\n", name,
+               (unsigned long long)offset, (unsigned long long)report.objects, good,
+               (unsigned long long)report.left_out);
+    CU_ASSERT_EQUAL(report.objects, ROTTEN_LENGTH);
+    CU_ASSERT_TRUE(good + 1 >= ROTTEN_LENGTH);
+    cartridge_close(c);
+    store_close(disk);
+}
+
+static void test_rotten_segments(void)
+{
+    char name[32];
+
+    log_set_level(LOG_LEVEL_ERROR);
+    for (unsigned seq = 1; seq < 8; seq++) {
+        struct cartridge *c;
+        struct store *disk;
+        uint64_t size = 0;
+
+        c = new_tape(&disk);
+        write_tape(c, ROTTEN_TAPE);
+        CHECK_OK(cartridge_sync(c, NULL, &err), err);
+        cartridge_close(c);
+        snprintf(name, sizeof(name), "seg-%016x", seq);
+        (void)store_size(disk, name, &size, NULL);
+        store_close(disk);
+        for (uint64_t at = 3; at < size; at += 19)
+            rebuild_with_flip(name, at, (unsigned)at % 8);
+    }
+}
+
 static void test_retention(void)
 {
     struct cartridge *c;
@@ -151,9 +223,8 @@ static void test_retention(void)
 }
 
 static const struct check_test tests[] = {
-    {"overwritten", test_overwritten},
-    {"partitions", test_partitions},
-    {"left_out", test_left_out},
+    {"overwritten", test_overwritten}, {"partitions", test_partitions},
+    {"left_out", test_left_out},       {"rotten_segments", test_rotten_segments},
     {"retention", test_retention},
 };
 

@@ -365,7 +365,7 @@ static void test_unreadable(void)
 {
     struct store *disk = written(TAPE), *faulty = NULL;
     struct cartridge_scrub_report report;
-    unsigned blocks = 0, segments = 0, nth = 0;
+    unsigned blocks = 0, segments = 0, advice = 0, nth = 0;
     bool hit = true;
 
     CHECK_OK(fault_open(disk, 1, &faulty, &err), err);
@@ -385,7 +385,8 @@ static void test_unreadable(void)
         CU_ASSERT_EQUAL(report.found.damaged, rc == -ERR_CORRUPT);
         CU_ASSERT_EQUAL(report.unreadable, rc == -ERR_IO);
         CU_ASSERT_EQUAL(quarantine(faulty).count, rc == -ERR_CORRUPT);
-        CU_ASSERT_TRUE(hit == (rc != 0));
+        CU_ASSERT_TRUE(hit || rc == 0);
+        advice += hit && rc == 0;
         blocks += rc == -ERR_CORRUPT;
         segments += rc == -ERR_IO;
         CHECK_OK(scrub(faulty, rc == -ERR_CORRUPT, &report), err);
@@ -394,7 +395,155 @@ static void test_unreadable(void)
     }
     CU_ASSERT_EQUAL(blocks, TAPE_LENGTH - 3);
     CU_ASSERT_TRUE(segments > 3);
+    CU_ASSERT_EQUAL(advice, 1); /* what another scrub may have saved */
     store_close(faulty);
+}
+
+/* ---- several at work ------------------------------------------------------------------------- */
+
+/* Another scrub, of the whole tape, in the middle of ours. */
+struct meddler {
+    struct store *disk;
+    unsigned left; /* calls before it comes */
+};
+
+static int meddle(void *ctx, const struct cartridge_scrub_progress *progress, struct error *e)
+{
+    struct meddler *m = ctx;
+    struct cartridge_scrub_report report;
+
+    (void)progress;
+    (void)e;
+    if (m->left && --m->left == 0)
+        CHECK_FAILS(scrub(m->disk, true, &report), ERR_CORRUPT, err);
+    return 0;
+}
+
+/* What the other one found is kept, wherever in ours it came, and ours is whole all the same. */
+static void test_two_scrubs(void)
+{
+    for (unsigned at_call = 1; at_call < 45; at_call += 4) {
+        struct store *disk = written(TAPE);
+        struct meddler m = {disk, at_call};
+        struct cartridge_scrub_options options = {.step = meddle, .ctx = &m};
+        struct cartridge_scrub_report report;
+        struct cartridge_scrub_state state;
+        struct cartridge *c = open_reading(disk);
+
+        flip_block(disk, 1);
+        flip_block(disk, 30);
+        CHECK_FAILS(cartridge_scrub(c, &options, &report, &err), ERR_CORRUPT, err);
+        CU_ASSERT_EQUAL(m.left, 0);
+        cartridge_close(c);
+        c = open_reading(disk);
+        cartridge_scrub_state(c, &state);
+        CU_ASSERT_TRUE(state.quarantined == 2 && !state.unfinished);
+        CU_ASSERT_EQUAL(state.verified, state.segments);
+        cartridge_close(c);
+        store_close(disk);
+    }
+}
+
+/* Two savers that both loaded the object before either saved: neither loses what the other has. */
+static void test_late_saver(void)
+{
+    struct store *disk = written(TAPE);
+    struct cartridge_scrub_report report;
+    struct cartridge *late = open_reading(disk);
+    struct list l;
+
+    flip_block(disk, DAMAGED);
+    CHECK_FAILS(scrub(disk, false, &report), ERR_CORRUPT, err);
+    CU_ASSERT_EQUAL(cartridge_scrub(late,
+                                    &(struct cartridge_scrub_options){
+                                        .step = run_out, .ctx = &(struct patience){.left = 1}},
+                                    &report, &err),
+                    -ERR_CANCELLED);
+    cartridge_close(late);
+    l = quarantine(disk);
+    CU_ASSERT_TRUE(l.count == 1 && l.items[0].lba == DAMAGED);
+    store_close(disk);
+}
+
+/* A drive that has the cartridge loaded learns of it a second later, without being told. */
+static void test_live_drive(void)
+{
+    struct store *disk = written(TAPE);
+    struct cartridge_scrub_report report;
+    struct cartridge *c = NULL;
+    uint8_t buf[2000];
+    uint32_t len;
+
+    CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err), err);
+    CU_ASSERT_TRUE(reads_block(c, 0));
+    flip_block(disk, DAMAGED);
+    CHECK_FAILS(scrub(disk, false, &report), ERR_CORRUPT, err);
+    flip_block(disk, DAMAGED); /* only the list knows now */
+    CHECK_OK(cartridge_locate(c, 0, DAMAGED, &err), err);
+    CU_ASSERT_TRUE(reads_block(c, DAMAGED));
+    simdisk_advance(disk, 1100000000);
+    CHECK_OK(cartridge_locate(c, 0, DAMAGED, &err), err);
+    CHECK_FAILS(cartridge_read(c, buf, sizeof(buf), &len, &err), ERR_CORRUPT, err);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "quarantine"));
+    CHECK_OK(scrub(disk, false, &report), err);
+    simdisk_advance(disk, 1100000000);
+    CHECK_OK(cartridge_locate(c, 0, DAMAGED, &err), err);
+    CU_ASSERT_TRUE(reads_block(c, DAMAGED));
+    cartridge_close(c);
+    store_close(disk);
+}
+
+/* ---- limbo ----------------------------------------------------------------------------------- */
+
+static int first_point(void *ctx, const struct cartridge_point *point)
+{
+    *(uint64_t *)ctx = point->generation;
+    return 1;
+}
+
+static struct cartridge_scrub_state state_of(struct store *disk)
+{
+    struct cartridge *c = open_reading(disk);
+    struct cartridge_scrub_state state;
+
+    cartridge_scrub_state(c, &state);
+    cartridge_close(c);
+    return state;
+}
+
+/* Damage in what was overwritten is found, does not harm the tape, and is known after an undo. */
+static void test_limbo(void)
+{
+    struct store *disk = written(TAPE);
+    struct cartridge_scrub_report report;
+    struct cartridge_scrub_state state;
+    struct cartridge *c = NULL;
+    uint64_t point = 0;
+    struct list l;
+
+    CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err), err);
+    CHECK_OK(cartridge_locate(c, 0, 5, &err), err);
+    write_tape(c, "bb");
+    CHECK_OK(cartridge_sync(c, NULL, &err), err);
+    cartridge_close(c);
+    CHECK_OK(scrub(disk, false, &report), err);
+    CU_ASSERT_TRUE(report.limbo_segments > 2 && report.limbo_damaged == 0);
+    state = state_of(disk);
+    CU_ASSERT_TRUE(state.limbo_verified == state.limbo_segments && state.limbo_segments > 2);
+    CU_ASSERT_TRUE(state.verified == state.segments && !state.unfinished);
+    flip_block(disk, 6); /* the old one: its segment has the tape's first five as well */
+    flip_block(disk, DAMAGED);
+    CHECK_OK(scrub(disk, false, &report), err); /* the tape is good */
+    CU_ASSERT_TRUE(report.found.damaged == 0 && report.limbo_damaged == 2);
+    state = state_of(disk);
+    CU_ASSERT_TRUE(state.quarantined == 0 && state.limbo_quarantined == 2);
+    CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err), err);
+    (void)cartridge_points(c, first_point, &point, &err);
+    CHECK_OK(cartridge_undo(c, point, &err), err);
+    cartridge_close(c);
+    l = quarantine(disk);
+    CU_ASSERT_TRUE(l.count == 2 && l.items[0].lba == 6 && l.items[1].lba == DAMAGED);
+    store_close(disk);
 }
 
 /* ---- depths ---------------------------------------------------------------------------------- */
@@ -479,6 +628,10 @@ static const struct check_test tests[] = {
     {"beside_a_writer", test_beside_a_writer},
     {"hostile_object", test_hostile_object},
     {"unreadable", test_unreadable},
+    {"two_scrubs", test_two_scrubs},
+    {"late_saver", test_late_saver},
+    {"live_drive", test_live_drive},
+    {"limbo", test_limbo},
     {"depths", test_depths},
     {"protection", test_protection},
 };

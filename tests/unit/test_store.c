@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "vtl/store/fault.h"
@@ -255,6 +256,33 @@ static void test_directory_opening(void)
     CHECK_FAILS(store_directory_open(path, false, &s, &err), ERR_NOT_FOUND, err);
     snprintf(path, sizeof(path), "%s/missing/deeper", dir);
     CHECK_FAILS(store_directory_open(path, true, &s, &err), ERR_NOT_FOUND, err);
+    remove_directory();
+}
+
+/* Who guards an object is alone with it; the others wait, and come when it is done or dead. */
+static void test_guard(void)
+{
+    struct store *s = directory(), *other = NULL;
+    int status = -1;
+    pid_t child;
+
+    CHECK_FAILS(store_guard(s, "../x", &err), ERR_RANGE, err);
+    CHECK_OK(store_guard(s, "scrub", &err), err);
+    CHECK_FAILS(store_guard(s, "scrub", &err), ERR_STATE, err);
+    CHECK_OK(store_directory_open(dir, true, &other, &err), err);
+    CHECK_OK(store_guard(other, "another", &err), err);
+    store_unguard(other);
+    child = fork();
+    if (child == 0)
+        _exit(store_guard(other, "scrub", NULL) == 0 ? 7 : 1);
+    usleep(50000);
+    CU_ASSERT_EQUAL(waitpid(child, &status, WNOHANG), 0);
+    store_unguard(s);
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    CHECK_OK(store_guard(s, "scrub", &err), err); /* the child's ended with it */
+    store_close(other);
+    store_close(s);
     remove_directory();
 }
 
@@ -600,6 +628,7 @@ static const struct check_test tests[] = {
     {"names", test_names},
     {"only_regular_files", test_only_regular_files},
     {"directory_opening", test_directory_opening},
+    {"guard", test_guard},
     {"many_writers", test_many_writers},
     {"simdisk_power_cut", test_simdisk_power_cut},
     {"simdisk_durable", test_simdisk_durable},

@@ -421,6 +421,7 @@ struct scrub_bad {
 };
 
 struct scrub {
+    uint64_t stamp;           /* of the object it was loaded from: its checksums; 0: of none */
     uint64_t pass;            /* its number; 0: there was none */
     bool unfinished;          /* it goes on with the next call */
     struct scrub_mark *marks; /* in rising order of seq */
@@ -432,6 +433,9 @@ struct scrub {
 /* Take over what the store's object says.  Never fails: what can't be read, or is no such object,
  * says nothing. */
 void scrub_load(struct cartridge *c);
+
+/* As scrub_load(), if another one is there than the one loaded; looks at most once a second. */
+void scrub_look(struct cartridge *c);
 void scrub_free(struct scrub *s);
 
 /* Is lba of seg in quarantine?  Ask only if there is a list (bad_count). */
@@ -487,6 +491,7 @@ struct cartridge {
     struct read_ahead ahead;
     struct room room;
     struct scrub scrub;
+    int64_t scrub_asked_ns; /* when the store was asked last whether it has another one */
     /* Told of all bytes read from segments, if it is there; non-zero ends the reading. */
     int (*meter)(void *ctx, size_t bytes, struct error *err);
     void *meter_ctx;

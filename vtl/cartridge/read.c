@@ -163,6 +163,7 @@ static int find_block(struct cartridge *c, struct object *o, struct error *err)
     if (lba >= map_end(cartridge_map(c), c->pos.partition).lba)
         return error_set(err, ERR_END_OF_DATA, "end of data at block %llu",
                          (unsigned long long)lba);
+    scrub_look(c);
     rc = place_object(c, c->pos.partition, lba, o, err);
     if (rc == 0 && o->kind == OBJECT_BLOCK && c->scrub.bad_count &&
         scrub_is_bad(&c->scrub, o->segment, lba)) {

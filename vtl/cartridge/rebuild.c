@@ -5,7 +5,7 @@
  * Each segment says whose it is, where it begins and when it was begun (its number).  In the order
  * of their numbers each is what the writer did next: it cut the tape where it begins, and went on
  * from there.  So they are laid on the map one after the other, and what one cuts off goes to
- * limbo.
+ * limbo.  Damage inside a segment, to its header or to its seal, hides nothing but what it hit.
  *
  * What segments do not tell is lost: erasing and formatting without writing, undo (the tape is what
  * it was before it, and undo can be done again), attributes, how the medium was divided (partitions
@@ -17,6 +17,9 @@
 
 #include "vtl/cartridge/internal.h"
 
+#define NO_HEADER UINT64_MAX /* as native bytes: not known */
+#define WALK_ALL  UINT64_MAX /* as a floor: go on as long as there are records */
+
 struct rebuild {
     struct cartridge c; /* only what walks need */
     struct segment_list found;
@@ -24,6 +27,24 @@ struct rebuild {
     struct cartridge_rebuilt *report;
     struct error *err;
 };
+
+/* The header of seg is damaged: its first record says the same but for the native bytes before it.
+ * Those are known if it goes on where the tape ends (lay()). */
+static bool first_record_tells(struct rebuild *b, struct segment *seg)
+{
+    uint8_t raw[RECORD_HEADER_SIZE];
+    struct record r;
+    size_t got = 0;
+
+    if (segment_read(&b->c, seg, SEGMENT_HEADER_SIZE, raw, sizeof(raw), &got, NULL) != 0 ||
+        got < sizeof(raw) || !record_decode(raw, &r) || r.partition >= CARTRIDGE_PARTITIONS ||
+        r.lba > INT64_MAX || r.file > r.lba)
+        return false;
+    seg->epoch = r.epoch;
+    seg->partition = r.partition;
+    seg->first = seg->end = (struct place){r.lba, r.file, NO_HEADER};
+    return true;
+}
 
 static int find_segment(void *ctx, const char *object, uint64_t size)
 {
@@ -40,14 +61,18 @@ static int find_segment(void *ctx, const char *object, uint64_t size)
     rc = segment_read(&b->c, &seg, 0, raw, sizeof(raw), &got, b->err);
     if (rc)
         return rc;
-    if (got < sizeof(raw) || !segment_header_decode(raw, &h) || h.seq != seg.seq ||
-        memcmp(h.uuid, b->c.identity.family, sizeof(h.uuid)) != 0) {
+    if (got == sizeof(raw) && segment_header_decode(raw, &h)) {
+        if (h.seq != seg.seq || memcmp(h.uuid, b->c.identity.family, sizeof(h.uuid)) != 0) {
+            b->report->left_out++;
+            return 0;
+        }
+        seg.epoch = h.epoch;
+        seg.partition = h.partition;
+        seg.first = seg.end = (struct place){h.first_lba, h.first_file, h.first_used};
+    } else if (!first_record_tells(b, &seg)) {
         b->report->left_out++;
         return 0;
     }
-    seg.epoch = h.epoch;
-    seg.partition = h.partition;
-    seg.first = seg.end = (struct place){h.first_lba, h.first_file, h.first_used};
     return segment_list_add(&b->found, &seg, b->err);
 }
 
@@ -58,17 +83,75 @@ static int by_number(const void *a, const void *b)
     return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-/* Where does what was committed of seg end?  Nothing of it: seg->end stays at its beginning. */
-static int measure(struct rebuild *b, struct segment *seg)
+/* Where the writer went on in that partition behind number i of those found; NULL: nowhere. */
+static const struct place *went_on(const struct rebuild *b, size_t i)
+{
+    for (size_t k = i + 1; k < b->found.count; k++)
+        if (b->found.items[k].partition == b->found.items[i].partition)
+            return &b->found.items[k].first;
+    return NULL;
+}
+
+/* The walk has ended in the middle: is it damage, and a commit behind it?  Then what is between is
+ * said to be damaged, as it would be with a superblock, and what is behind it is there.  (It may
+ * also be a rest that was torn before its first sync came back: more than was promised, and nothing
+ * that was not written.) */
+static int walk_behind(struct rebuild *b, const struct segment *seg, struct walk *w, bool *more)
+{
+    struct walk beyond;
+    int rc = walk_start(&b->c, seg, &beyond, b->err);
+
+    if (rc == 0)
+        rc = walk_run(&b->c, seg, WALK_ALL, &beyond, b->err);
+    if (beyond.end_seen) /* a COMMIT stood before it */
+        beyond.commit = (struct walk_mark){beyond.header, beyond.index.count, beyond.place};
+    *more = rc == 0 && beyond.commit.place.lba > w->commit.place.lba;
+    if (*more) {
+        struct walk shorter = *w;
+
+        *w = beyond;
+        beyond = shorter;
+    }
+    walk_free(&beyond);
+    return rc;
+}
+
+/* What native bytes were damaged, the records do not tell: the seal does, or the next segment. */
+static int mend_end(struct rebuild *b, struct segment *seg, const struct place *next)
+{
+    struct segment probe = *seg;
+    struct segment_index index;
+    bool good;
+    int rc;
+
+    probe.end = probe.first;
+    rc = index_load(&b->c, &probe, &index, &good, b->err);
+    if (rc == 0 && good && index.end.lba == seg->end.lba)
+        seg->end = (struct place){index.end.lba, seg->first.file + index.end.files,
+                                  seg->first.used + index.end.used};
+    index_free(&index);
+    if (next && next->lba > seg->first.lba && next->lba <= seg->end.lba)
+        seg->end = *next;
+    return rc;
+}
+
+/* Where does what was committed of seg end?  Nothing of it: seg->end stays at its beginning.  Only
+ * of what nothing came behind, no seal and no other segment, the payloads must tell whether it had
+ * come to the disk. */
+static int measure(struct rebuild *b, struct segment *seg, const struct place *next)
 {
     struct walk w;
     size_t good = 0;
+    bool damaged = false;
     struct walk_mark end;
     int rc = walk_start(&b->c, seg, &w, b->err);
 
     if (rc == 0)
         rc = walk_run(&b->c, seg, 0, &w, b->err);
-    if (rc == 0)
+    if (rc == 0 && !w.end_seen)
+        rc = walk_behind(b, seg, &w, &damaged);
+    good = w.commit.records;
+    if (rc == 0 && !damaged && !w.end_seen && !(next && next->lba >= w.commit.place.lba))
         rc =
             walk_check_payloads(&b->c, seg, &w, w.durable.records, w.commit.records, &good, b->err);
     end = good < w.commit.records ? walk_mark_at(&w, seg, good) : w.commit;
@@ -76,7 +159,7 @@ static int measure(struct rebuild *b, struct segment *seg)
     seg->sealed = w.end_seen && good >= w.commit.records;
     seg->records_end = seg->sealed ? w.header : end.offset;
     walk_free(&w);
-    return rc;
+    return rc == 0 && damaged ? mend_end(b, seg, next) : rc;
 }
 
 /* Is there tape up to where seg begins? */
@@ -92,17 +175,23 @@ static bool fits(const struct map *map, const struct segment *seg)
            seg->first.used <= under->end.used;
 }
 
-static int lay(struct rebuild *b, struct segment *seg, uint64_t generation)
+/* Number i of those found. */
+static int lay(struct rebuild *b, size_t i)
 {
-    int rc = measure(b, seg);
+    struct segment *seg = &b->found.items[i];
+    struct place end = map_end(&b->map, seg->partition);
+    int rc;
 
+    if (seg->first.used == NO_HEADER && seg->first.lba == end.lba)
+        seg->first.used = seg->end.used = end.used;
+    rc = measure(b, seg, went_on(b, i));
     if (rc)
         return rc;
     if (seg->end.lba == seg->first.lba || !fits(&b->map, seg)) {
         b->report->left_out++;
         return 0;
     }
-    rc = map_cut(&b->map, seg->partition, &seg->first, store_now(b->c.store), generation, b->err);
+    rc = map_cut(&b->map, seg->partition, &seg->first, store_now(b->c.store), i + 1, b->err);
     if (rc == 0)
         rc = segment_list_add(&b->map.partition[seg->partition], seg, b->err);
     if (rc == 0 && seg->partition >= b->map.division.count)
@@ -138,7 +227,7 @@ static int make_map(struct rebuild *b)
         qsort(b->found.items, b->found.count, sizeof(*b->found.items), by_number);
     b->map.division.count = 1;
     for (size_t i = 0; rc == 0 && i < b->found.count; i++)
-        rc = lay(b, &b->found.items[i], i + 1);
+        rc = lay(b, i);
     return rc ? rc : divide(b);
 }
 

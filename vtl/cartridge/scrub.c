@@ -30,6 +30,7 @@ struct pass {
     struct scrub_bad *found; /* in the present segment */
     size_t found_count, found_room;
     int64_t saved_ns;
+    const struct segment *dead; /* the part of limbo that is looked at; NULL: it is the tape */
 };
 
 /* ---- one segment ----------------------------------------------------------------------------- */
@@ -98,7 +99,43 @@ static int remember(struct pass *p, const struct segment *seg, struct error *err
     return rc;
 }
 
-/* *stays: seg is on the tape all the same, and what was found counts. */
+/* Of lba .. lba + count - 1, how many are in seg? */
+static uint64_t inside(const struct segment *seg, uint64_t lba, uint64_t count)
+{
+    uint64_t from = lba > seg->first.lba ? lba : seg->first.lba;
+    uint64_t to = lba + count < seg->end.lba ? lba + count : seg->end.lba;
+
+    return to > from ? to - from : 0;
+}
+
+static void count_segment_done(struct pass *p, const struct cartridge_report *report)
+{
+    if (!p->dead) {
+        p->report->frames += p->verify.frame_bad && p->found_count == 0;
+        add_report(&p->report->found, report);
+        p->report->segments++;
+        return;
+    }
+    p->report->limbo_segments++;
+    for (size_t i = 0; i < p->found_count; i++)
+        p->report->limbo_damaged += inside(p->dead, p->found[i].lba, p->found[i].count);
+}
+
+/* Does the cartridge still have it?  A part of limbo may be on the tape again. */
+static bool still_there(struct pass *p, const struct segment *seg)
+{
+    const struct segment_list *limbo = &cartridge_map(p->c)->limbo;
+
+    if (map_has(cartridge_map(p->c), p->dead ? p->dead : seg))
+        return true;
+    for (size_t i = 0; p->dead && i < limbo->count; i++)
+        if (limbo->items[i].note == NOTE_NONE && limbo->items[i].seq == seg->seq &&
+            limbo->items[i].end.lba >= p->dead->end.lba)
+            return true;
+    return false;
+}
+
+/* *stays: the cartridge has seg all the same, and what was found counts. */
 static int scrub_segment(struct pass *p, const struct segment *seg, bool *stays, struct error *err)
 {
     struct cartridge_report report = {0};
@@ -119,13 +156,11 @@ static int scrub_segment(struct pass *p, const struct segment *seg, bool *stays,
         return error_set(err, why.code, "%s", why.message);
     if (p->found_count || p->verify.frame_bad) {
         rc = cartridge_refresh(p->c, err);
-        *stays = rc == 0 && map_has(cartridge_map(p->c), seg);
+        *stays = rc == 0 && still_there(p, seg);
     }
     if (rc || !*stays)
         return rc;
-    add_report(&p->report->found, &report);
-    p->report->segments++;
-    p->report->frames += p->verify.frame_bad && p->found_count == 0;
+    count_segment_done(p, &report);
     return remember(p, seg, err);
 }
 
@@ -144,6 +179,16 @@ static uint64_t extent(const struct segment *seg)
     return seg->records_end ? seg->records_end : seg->end.used - seg->first.used;
 }
 
+static uint64_t extent_left(const struct scrub *s, const struct segment_list *list)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].note == NOTE_NONE && !is_done(s, &list->items[i]))
+            sum += extent(&list->items[i]);
+    return sum;
+}
+
 static void begin(struct pass *p)
 {
     struct scrub *s = &p->c->scrub;
@@ -152,13 +197,9 @@ static void begin(struct pass *p)
     if (!p->report->resumed)
         s->pass++;
     s->unfinished = true;
-    for (uint32_t i = 0; i < CARTRIDGE_PARTITIONS; i++) {
-        const struct segment_list *list = &cartridge_map(p->c)->partition[i];
-
-        for (size_t k = 0; k < list->count; k++)
-            if (!is_done(s, &list->items[k]))
-                p->progress.total += extent(&list->items[k]);
-    }
+    for (uint32_t i = 0; i < CARTRIDGE_PARTITIONS; i++)
+        p->progress.total += extent_left(s, &cartridge_map(p->c)->partition[i]);
+    p->progress.total += extent_left(s, &cartridge_map(p->c)->limbo);
 }
 
 /* The map may change under us: go by addresses. */
@@ -181,6 +222,61 @@ static int scrub_partition(struct pass *p, uint32_t partition, struct error *err
         if (stays)
             lba = seg.end.lba;
     }
+    return rc;
+}
+
+/* The whole segment of which limbo has a part, up to the end of that; if its header does not say
+ * where it begins, the part, which is damaged then. */
+static int whole_of(struct cartridge *c, const struct segment *part, struct segment *whole,
+                    struct error *err)
+{
+    uint8_t raw[SEGMENT_HEADER_SIZE];
+    struct segment_header h;
+    size_t got = 0;
+    int rc = segment_read(c, part, 0, raw, sizeof(raw), &got, err);
+
+    *whole = *part;
+    if (rc == 0 && got == sizeof(raw) && segment_header_decode(raw, &h) && h.seq == part->seq &&
+        h.epoch == part->epoch && h.partition == part->partition && h.first_lba <= part->first.lba)
+        whole->first = (struct place){h.first_lba, h.first_file, h.first_used};
+    return rc;
+}
+
+static int scrub_dead(struct pass *p, const struct segment *part, struct error *err)
+{
+    struct error why = ERROR_INIT;
+    struct segment whole;
+    bool stays;
+    int rc;
+
+    if (part->note != NOTE_NONE || is_done(&p->c->scrub, part))
+        return 0;
+    rc = whole_of(p->c, part, &whole, &why);
+    if (rc == -ERR_IO) {
+        p->report->unreadable++;
+        return 0;
+    }
+    if (rc)
+        return error_set(err, why.code, "%s", why.message);
+    p->dead = part;
+    rc = scrub_segment(p, &whole, &stays, err);
+    p->dead = NULL;
+    p->before += extent(part);
+    return rc;
+}
+
+/* A writer may take it away meanwhile: go by a copy. */
+static int scrub_limbo(struct pass *p, struct error *err)
+{
+    const struct segment_list *limbo = &cartridge_map(p->c)->limbo;
+    struct segment_list copy = {0};
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < limbo->count; i++)
+        rc = segment_list_add(&copy, &limbo->items[i], err);
+    for (size_t i = 0; rc == 0 && i < copy.count; i++)
+        rc = scrub_dead(p, &copy.items[i], err);
+    free(copy.items);
     return rc;
 }
 
@@ -210,8 +306,8 @@ static int end(struct pass *p, int rc, struct error *err)
     struct error unsaid = ERROR_INIT;
     int saved;
 
-    if (rc == 0 && !p->report->unreadable)
-        p->c->scrub.unfinished = false;
+    if (rc == 0)
+        p->c->scrub.unfinished = p->report->unreadable > 0;
     saved = scrub_save(p->c, rc ? &unsaid : err);
     return rc ? rc : saved;
 }
@@ -233,6 +329,8 @@ int cartridge_scrub(struct cartridge *c, const struct cartridge_scrub_options *o
     begin(&p);
     for (uint32_t i = 0; i < CARTRIDGE_PARTITIONS && rc == 0; i++)
         rc = scrub_partition(&p, i, err);
+    if (rc == 0)
+        rc = scrub_limbo(&p, err);
     rc = end(&p, rc, err);
     c->meter = NULL;
     verify_free(&p.verify);
@@ -302,6 +400,31 @@ static int count_bad(void *ctx, const struct cartridge_quarantine *entry)
     return 0;
 }
 
+static uint64_t bad_inside(const struct scrub *s, const struct segment *seg)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = scrub_bad_of(s, seg->seq); i < s->bad_count && s->bad[i].seq == seg->seq; i++)
+        if (s->bad[i].epoch == seg->epoch)
+            sum += inside(seg, s->bad[i].lba, s->bad[i].count);
+    return sum;
+}
+
+static void count_limbo(struct cartridge *c, struct cartridge_scrub_state *state)
+{
+    const struct segment_list *limbo = &cartridge_map(c)->limbo;
+
+    for (size_t i = 0; i < limbo->count; i++) {
+        const struct segment *seg = &limbo->items[i];
+
+        if (seg->note != NOTE_NONE)
+            continue;
+        state->limbo_segments++;
+        state->limbo_verified += scrub_mark_of(&c->scrub, seg) != NULL;
+        state->limbo_quarantined += bad_inside(&c->scrub, seg);
+    }
+}
+
 void cartridge_scrub_state(struct cartridge *c, struct cartridge_scrub_state *state)
 {
     memset(state, 0, sizeof(*state));
@@ -309,4 +432,5 @@ void cartridge_scrub_state(struct cartridge *c, struct cartridge_scrub_state *st
     state->unfinished = c->scrub.unfinished;
     (void)cartridge_scrub_segments(c, count_segment, state);
     (void)cartridge_quarantine(c, count_bad, state);
+    count_limbo(c, state);
 }

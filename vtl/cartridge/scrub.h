@@ -9,10 +9,14 @@
  *
  * What it remembers is one object of the store, `scrub` (doc/cartridge-format.md).  Nothing else
  * depends on it: where it is missing or damaged, the next scrub begins anew.  A handle that was
- * open before learns of it when it is opened again or refreshed.
+ * open before, the one of a drive, learns of it by the first read a second later.
  *
  * A block leaves the quarantine when it is overwritten (it is in another segment then), or when a
- * later scrub finds it good.  Limbo is not read.
+ * later scrub finds it good.  What undo could bring back (limbo) is read after the tape, and what
+ * is damaged of it is in quarantine as soon as it is back.
+ *
+ * Several scrubs of one cartridge may be at work at once, in any processes: they keep what the
+ * others found, and leave out what those have done.
  */
 #ifndef CAPSTAN_VTL_CARTRIDGE_SCRUB_H
 #define CAPSTAN_VTL_CARTRIDGE_SCRUB_H
@@ -39,14 +43,16 @@ struct cartridge_scrub_report {
     uint64_t before;               /* seen in an earlier call of the same pass */
     uint64_t frames;               /* segments whose objects are good, but not all around them */
     uint64_t unreadable;           /* segments whose headers the store could not read */
+    uint64_t limbo_segments;       /* of limbo, looked at in this call */
+    uint64_t limbo_damaged;        /* ... and the objects of it that are not good */
     bool resumed;                  /* it went on with a pass */
 };
 
 /* Scrub what is not yet done of the present pass, or begin a new one.  The handle must be
  * CARTRIDGE_READ_ONLY (ERR_STATE) and sees the quarantine that results.  A segment that a writer
  * has open is read up to its last commit.
- * ERR_CORRUPT: something is damaged, in this call or in those before it of the same pass, and all
- * was read.  ERR_IO: segments could not be read.  Position afterwards: beginning. */
+ * ERR_CORRUPT: something on the tape is damaged, and all was read; damage in limbo is only
+ * reported. ERR_IO: segments could not be read.  Position afterwards: beginning. */
 int cartridge_scrub(struct cartridge *c, const struct cartridge_scrub_options *options,
                     struct cartridge_scrub_report *report, struct error *err);
 
@@ -62,6 +68,8 @@ struct cartridge_scrub_state {
                            * that never was, or there is none at all */
     uint64_t frames;      /* segments whose frame is damaged */
     uint64_t quarantined; /* objects of the tape */
+    uint64_t limbo_segments, limbo_verified; /* what was cut off of segments; what of it was seen */
+    uint64_t limbo_quarantined;              /* objects of it */
 };
 
 void cartridge_scrub_state(struct cartridge *c, struct cartridge_scrub_state *state);

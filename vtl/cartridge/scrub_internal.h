@@ -15,6 +15,9 @@ int scrub_save(struct cartridge *c, struct error *err);
 /* The mark that covers all of seg, or NULL. */
 const struct scrub_mark *scrub_mark_of(const struct scrub *s, const struct segment *seg);
 
+/* The first entry of the quarantine in segment seq, or in one behind it. */
+size_t scrub_bad_of(const struct scrub *s, uint64_t seq);
+
 /* In place of what there is of that segment. */
 int scrub_mark_add(struct scrub *s, const struct scrub_mark *mark, struct error *err);
 int scrub_bad_replace(struct scrub *s, uint64_t seq, const struct scrub_bad *with, size_t count,

@@ -3,8 +3,8 @@
  * scrub_object.c - what scrubs remember, in memory and as the object `scrub` of the store.
  *
  * The object is put whole, atomically.  It is advice: whoever reads one that is not as it should be
- * takes it for none, and whoever writes one that another has written meanwhile only makes the next
- * scrub look again at what the other one saw, as marks and quarantine go together.
+ * takes it for none.  Several scrubs may be at work: who saves takes over what others have saved
+ * meanwhile, under the store's guard; of a segment that both have seen, what was seen last.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,8 @@
 #define SCRUB_HEADER_SIZE 64u
 #define SCRUB_MARK_SIZE   48u
 #define SCRUB_BAD_SIZE    48u
+
+#define LOOK_NS 1000000000LL /* a live drive knows of a new quarantine after so long */
 
 #define FLAG_UNFINISHED 1u /* of the header */
 #define FLAG_FRAME      1u /* of a mark */
@@ -159,6 +161,12 @@ static bool scrub_decode(const uint8_t *raw, size_t len, const uint8_t uuid[16],
     return true;
 }
 
+/* The checksums of the header and of what follows it. */
+static uint64_t stamp_of(const uint8_t *raw)
+{
+    return get_le64(raw + 56);
+}
+
 void scrub_load(struct cartridge *c)
 {
     const uint64_t most = SCRUB_HEADER_SIZE + (uint64_t)SEGMENTS_MAX * SCRUB_MARK_SIZE +
@@ -168,47 +176,31 @@ void scrub_load(struct cartridge *c)
     size_t got = 0;
 
     scrub_free(&c->scrub);
+    c->scrub_asked_ns = store_now(c->store);
     if (store_size(c->store, SCRUB_OBJECT, &size, NULL) != 0 || size < SCRUB_HEADER_SIZE ||
         size > most)
         return;
     raw = malloc((size_t)size);
     if (raw && store_read(c->store, SCRUB_OBJECT, 0, raw, (size_t)size, &got, NULL) == 0)
         (void)scrub_decode(raw, got, c->identity.uuid, &c->scrub);
+    c->scrub.stamp = raw && got >= SCRUB_HEADER_SIZE ? stamp_of(raw) : 0;
 }
 
-/* ---- saving ---------------------------------------------------------------------------------- */
-
-/* Forget segments that the cartridge has not any more, neither on the tape nor in limbo. */
-static void forget_gone(struct scrub *s, const struct needed *needed)
+void scrub_look(struct cartridge *c)
 {
-    size_t kept = 0;
+    int64_t now = store_now(c->store);
+    uint8_t raw[SCRUB_HEADER_SIZE];
+    size_t got = 0;
+    int rc;
 
-    for (size_t i = 0; i < s->mark_count; i++)
-        if (needed_has(needed, s->marks[i].seq))
-            s->marks[kept++] = s->marks[i];
-    s->mark_count = kept;
-    kept = 0;
-    for (size_t i = 0; i < s->bad_count; i++)
-        if (needed_has(needed, s->bad[i].seq))
-            s->bad[kept++] = s->bad[i];
-    s->bad_count = kept;
-}
-
-int scrub_save(struct cartridge *c, struct error *err)
-{
-    CLEANUP_FREE uint8_t *raw = NULL;
-    struct needed needed;
-    size_t len;
-    int rc = needed_make(cartridge_map(c), &needed, err);
-
-    if (rc)
-        return rc;
-    forget_gone(&c->scrub, &needed);
-    needed_free(&needed);
-    raw = scrub_encode(&c->scrub, c->identity.uuid, &len);
-    if (!raw)
-        return error_set(err, ERR_NO_MEMORY, "no memory to remember a scrub");
-    return store_put(c->store, SCRUB_OBJECT, raw, len, err);
+    if (now >= c->scrub_asked_ns && now - c->scrub_asked_ns < LOOK_NS)
+        return;
+    c->scrub_asked_ns = now;
+    rc = store_read(c->store, SCRUB_OBJECT, 0, raw, sizeof(raw), &got, NULL);
+    if (rc && rc != -ERR_NOT_FOUND)
+        return; /* what is known is better than nothing */
+    if ((rc == 0 && got == sizeof(raw) ? stamp_of(raw) : 0) != c->scrub.stamp)
+        scrub_load(c);
 }
 
 /* ---- marks ----------------------------------------------------------------------------------- */
@@ -280,6 +272,11 @@ static size_t bad_lower(const struct scrub *s, uint64_t seq, uint64_t lba)
     return low;
 }
 
+size_t scrub_bad_of(const struct scrub *s, uint64_t seq)
+{
+    return bad_lower(s, seq, 0);
+}
+
 bool scrub_is_bad(const struct scrub *s, const struct segment *seg, uint64_t lba)
 {
     size_t i = bad_lower(s, seg->seq, lba);
@@ -316,4 +313,95 @@ int scrub_bad_replace(struct scrub *s, uint64_t seq, const struct scrub_bad *wit
         memcpy(&s->bad[from], with, count * sizeof(*with));
     s->bad_count = total;
     return 0;
+}
+
+/* ---- saving ---------------------------------------------------------------------------------- */
+
+/* Forget segments that the cartridge has not any more, neither on the tape nor in limbo. */
+static void forget_gone(struct scrub *s, const struct needed *needed)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->mark_count; i++)
+        if (needed_has(needed, s->marks[i].seq))
+            s->marks[kept++] = s->marks[i];
+    s->mark_count = kept;
+    kept = 0;
+    for (size_t i = 0; i < s->bad_count; i++)
+        if (needed_has(needed, s->bad[i].seq))
+            s->bad[kept++] = s->bad[i];
+    s->bad_count = kept;
+}
+
+/* Take over what they say of segment seq. */
+static int merge_segment(struct scrub *s, const struct scrub *theirs, const struct scrub_mark *mark,
+                         struct error *err)
+{
+    size_t from = bad_lower(theirs, mark->seq, 0), to = from;
+    int rc;
+
+    while (to < theirs->bad_count && theirs->bad[to].seq == mark->seq)
+        to++;
+    rc = scrub_bad_replace(s, mark->seq, theirs->bad + from, to - from, err);
+    return rc ? rc : scrub_mark_add(s, mark, err);
+}
+
+/* What another scrub has saved since, if it saw it later than we.  A pass that it began anew is
+ * ours as well. */
+static int merge(struct scrub *s, const struct scrub *theirs, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < theirs->mark_count; i++) {
+        const struct scrub_mark *mark = &theirs->marks[i];
+        size_t k = mark_lower(s, mark->seq);
+        bool ours = k < s->mark_count && s->marks[k].seq == mark->seq;
+
+        if (!ours || s->marks[k].verified_ns < mark->verified_ns)
+            rc = merge_segment(s, theirs, mark, err);
+    }
+    if (theirs->pass > s->pass) {
+        s->pass = theirs->pass;
+        s->unfinished = theirs->unfinished;
+    }
+    return rc;
+}
+
+static int put(struct cartridge *c, struct error *err)
+{
+    CLEANUP_FREE uint8_t *raw = NULL;
+    struct needed needed;
+    size_t len;
+    int rc = needed_make(cartridge_map(c), &needed, err);
+
+    if (rc)
+        return rc;
+    forget_gone(&c->scrub, &needed);
+    needed_free(&needed);
+    raw = scrub_encode(&c->scrub, c->identity.uuid, &len);
+    if (!raw)
+        return error_set(err, ERR_NO_MEMORY, "no memory to remember a scrub");
+    rc = store_put(c->store, SCRUB_OBJECT, raw, len, err);
+    if (rc == 0)
+        c->scrub.stamp = stamp_of(raw);
+    return rc;
+}
+
+int scrub_save(struct cartridge *c, struct error *err)
+{
+    struct scrub ours = c->scrub;
+    int rc = store_guard(c->store, SCRUB_OBJECT, err);
+
+    if (rc)
+        return rc;
+    c->scrub = (struct scrub){0};
+    scrub_load(c);
+    if (c->scrub.stamp != ours.stamp)
+        rc = merge(&ours, &c->scrub, err);
+    scrub_free(&c->scrub);
+    c->scrub = ours;
+    if (rc == 0)
+        rc = put(c, err);
+    store_unguard(c->store);
+    return rc;
 }

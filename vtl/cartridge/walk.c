@@ -262,7 +262,7 @@ int walk_run(struct cartridge *c, const struct segment *seg, uint64_t floor, str
     struct window win = {NULL, 0, 0, WINDOW_LARGE};
     int rc = walk_loop(c, seg, floor, &win, w, err);
 
-    if (rc == 0 && w->place.lba < floor) {
+    if (rc == 0 && w->place.lba < floor && w->place.lba <= seg->end.lba) {
         /* Nothing of the segment's rest was found; the map knows where it ended. */
         rc = walk_cover(w, seg->end.lba, seg->end.file, err);
         w->place.used = seg->end.used;

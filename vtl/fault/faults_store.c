@@ -183,6 +183,16 @@ static void layer_unlock(struct store *s)
     store_unlock(below(s));
 }
 
+static int layer_guard(struct store *s, const char *object, struct error *err)
+{
+    return store_guard(below(s), object, err);
+}
+
+static void layer_unguard(struct store *s)
+{
+    store_unguard(below(s));
+}
+
 static void layer_close(struct store *s)
 {
     store_close(below(s));
@@ -206,6 +216,8 @@ static const struct store_ops layer_ops = {
     .random = layer_random,
     .lock = layer_lock,
     .unlock = layer_unlock,
+    .guard = layer_guard,
+    .unguard = layer_unguard,
     .close = layer_close,
 };
 

@@ -12,7 +12,8 @@
  *      that "the second fsync succeeded" can't be taken for stored data (fsyncgate).
  *   4. What was begun in the background is done by a thread of the object's writer; whoever does
  *      anything else with that object waits for it first.
- *   5. Names beginning with '.' are ours: .lock and .put.<object>; store_list() shows neither.
+ *   5. Names beginning with '.' are ours: .lock, .guard.<object> and .put.<object>; store_list()
+ *      shows none of them.
  *
  * Reads open, read and close: no descriptor is kept, so a reader sees each store_put() of any
  * process, and many cartridges do not use up the descriptors.
@@ -40,6 +41,8 @@
 #define WRITERS_KEPT    8                  /* descriptors kept for objects that owe nothing */
 #define WRITE_OUT_STEP  (2u * 1024 * 1024) /* the kernel starts writing out behind us */
 #define CLONE_COPY_STEP (64u * 1024 * 1024)
+#define GUARD_NAP_NS    5000000
+#define GUARD_NAPS      2000 /* ten seconds */
 #define PATH_SHOWN      256
 
 struct directory;
@@ -81,6 +84,7 @@ struct directory {
     struct store store;
     int fd;
     int lock_fd;            /* -1: not locked */
+    int guard_fd;           /* -1: no object is guarded */
     _Atomic bool cloned;    /* clones owe a sync, all of them the same one */
     pthread_mutex_t mutex;  /* protects the list of writers and lock_fd; a leaf */
     struct writer *writers; /* the one used last is first */
@@ -735,6 +739,52 @@ static void directory_unlock(struct store *s)
     d->lock_fd = -1;
 }
 
+/* Somebody may stand in there for good (a stopped process): that is told, not waited for. */
+static int guard_wait(const struct directory *d, int fd, const char *name, struct error *err)
+{
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        struct timespec nap = {.tv_nsec = GUARD_NAP_NS};
+
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return error_errno(err, "locking %s/%s", d->path, name);
+        if (i == GUARD_NAPS)
+            return error_set(err, ERR_BUSY, "%s/%s is locked by another process for too long",
+                             d->path, name);
+        nanosleep(&nap, NULL);
+    }
+    return 0;
+}
+
+static int directory_guard(struct store *s, const char *object, struct error *err)
+{
+    struct directory *d = directory_of(s);
+    char name[STORE_NAME_MAX + 8];
+    CLEANUP_CLOSE int fd = -1;
+    int rc;
+
+    if (d->guard_fd >= 0)
+        return error_set(err, ERR_STATE, "%s: an object is guarded already", d->path);
+    snprintf(name, sizeof(name), ".guard.%s", object);
+    fd = openat(d->fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_errno(err, "%s/%s", d->path, name);
+    rc = guard_wait(d, fd, name, err);
+    if (rc == 0)
+        d->guard_fd = steal_fd(&fd);
+    return rc;
+}
+
+static void directory_unguard(struct store *s)
+{
+    struct directory *d = directory_of(s);
+
+    if (d->guard_fd < 0)
+        return;
+    (void)flock(d->guard_fd, LOCK_UN); /* a child that was forked meanwhile has it open as well */
+    close(d->guard_fd);
+    d->guard_fd = -1;
+}
+
 static void directory_close(struct store *s)
 {
     struct directory *d = directory_of(s);
@@ -747,6 +797,8 @@ static void directory_close(struct store *s)
     }
     if (d->lock_fd >= 0)
         close(d->lock_fd);
+    if (d->guard_fd >= 0)
+        close(d->guard_fd);
     close(d->fd);
     pthread_mutex_destroy(&d->mutex);
     free(d);
@@ -772,6 +824,8 @@ static const struct store_ops directory_ops = {
     .random = directory_random,
     .lock = directory_lock,
     .unlock = directory_unlock,
+    .guard = directory_guard,
+    .unguard = directory_unguard,
     .close = directory_close,
 };
 
@@ -787,7 +841,7 @@ int store_directory_open(const char *path, bool create, struct store **out, stru
     if (d->fd < 0)
         return error_errno(err, "%s", path);
     d->store.ops = &directory_ops;
-    d->lock_fd = -1;
+    d->lock_fd = d->guard_fd = -1;
     snprintf(d->path, sizeof(d->path), "%s", path);
     pthread_mutex_init(&d->mutex, NULL);
     *out = &steal_pointer(&d)->store;

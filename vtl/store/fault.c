@@ -325,6 +325,16 @@ static void fault_unlock(struct store *s)
     store_unlock(fault_of(s)->below);
 }
 
+static int fault_guard(struct store *s, const char *object, struct error *err)
+{
+    return store_guard(fault_of(s)->below, object, err);
+}
+
+static void fault_unguard(struct store *s)
+{
+    store_unguard(fault_of(s)->below);
+}
+
 static void fault_close(struct store *s)
 {
     struct fault *f = fault_of(s);
@@ -354,6 +364,8 @@ static const struct store_ops fault_ops = {
     .random = fault_random,
     .lock = fault_lock,
     .unlock = fault_unlock,
+    .guard = fault_guard,
+    .unguard = fault_unguard,
     .close = fault_close,
 };
 

@@ -226,6 +226,19 @@ void store_unlock(struct store *s)
     s->ops->unlock(s);
 }
 
+int store_guard(struct store *s, const char *object, struct error *err)
+{
+    int rc = check_name(object, err);
+
+    return rc || !s->ops->guard ? rc : s->ops->guard(s, object, err);
+}
+
+void store_unguard(struct store *s)
+{
+    if (s->ops->unguard)
+        s->ops->unguard(s);
+}
+
 void store_close(struct store *s)
 {
     if (s)

@@ -69,6 +69,9 @@ struct store_ops {
     int (*random)(struct store *s, void *buf, size_t len, struct error *err);
     int (*lock)(struct store *s, struct error *err);
     void (*unlock)(struct store *s);
+    /* NULL, both: nobody else has this store. */
+    int (*guard)(struct store *s, const char *object, struct error *err);
+    void (*unguard)(struct store *s);
     void (*close)(struct store *s);
 };
 
@@ -138,6 +141,12 @@ int store_random(struct store *s, void *buf, size_t len, struct error *err);
  * those who ask are kept out, so readers work beside a writer. */
 int store_lock(struct store *s, struct error *err);
 void store_unlock(struct store *s);
+
+/* Wait until nobody else, in any process, is between these two for that object: to read it, change
+ * it and put it, so that no change of another is lost.  For moments.  One at a time in a handle:
+ * ERR_STATE.  It ends with the process, too. */
+int store_guard(struct store *s, const char *object, struct error *err);
+void store_unguard(struct store *s);
 
 /* Close and free s; NULL is allowed. */
 void store_close(struct store *s);
