@@ -102,6 +102,8 @@ static void session_give_up(struct session *s)
     ssize_t n = fd < 0 ? 0 : recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     bool alive = n > 0 || (n < 0 && errno == EAGAIN);
 
+    if (strncmp(detail, "SENSE KEY", 9) == 0)
+        detail = ""; /* the last text, of a command that was answered long before */
     snprintf(why, sizeof(why), "%s%s%s%s",
              alive ? "the exchange with the target failed"
                    : "the daemon that serves it, or the network to it, went away",

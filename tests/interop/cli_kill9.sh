@@ -35,6 +35,8 @@ if [ "$status" = 0 ]; then
 elif ! grep -q '^capstan: .*is lost: .*went away' "$work/dump.log"; then
     bad "the dump ended with $status and without saying that the daemon went away"
     cat "$work/dump.log"
+elif grep 'SENSE KEY' "$work/dump.log"; then
+    bad "sense data of long ago as the reason"
 fi
 
 # A stale socket and a lock without an owner stand in nobody's way.

@@ -41,11 +41,14 @@ expect 0 '^ *0 +5 +1 ' "$capstan" cartridge scrub SCR001L8 --list
 expect 0 '"block": 5' "$capstan" cartridge scrub SCR001L8 --list --json
 expect 0 '"quarantined": 1' "$capstan" cartridge show SCR001L8 --json
 expect 0 '^quarantined +1$' "$capstan" cartridge show SCR001L8
+expect 0 '^SCR001L8 .* damaged ' "$capstan" cartridge list
 flip "$segment" "$fifth"
 expect 1 'block 5: it is in quarantine' "$capstan" cartridge export SCR001L8 "$work/out" --format raw
 expect 0 ' good' "$capstan" cartridge verify SCR001L8
 expect 0 ' 0 objects' "$capstan" cartridge scrub SCR001L8
 check "it is not what it was" cmp "$work/raw" <("$capstan" cartridge export SCR001L8 - --format raw)
+
+expect 0 '^SCR001L8 .* good ' "$capstan" cartridge list
 
 # ... and gone when it is overwritten.
 flip "$segment" "$fifth"

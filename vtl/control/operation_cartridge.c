@@ -229,7 +229,18 @@ static int describe_more(json_t *row, struct cartridge *c, struct error *err)
     return describe_scrub(row, c, err);
 }
 
-/* Open the cartridge beside whoever uses it, and hand it to each of the two. */
+/* "damaged": a scrub found blocks that cannot be read.  Dumps go to "good" cartridges. */
+static int describe_state(json_t *row, struct cartridge *c, struct error *err)
+{
+    struct cartridge_scrub_state state;
+
+    cartridge_scrub_state(c, &state);
+    return json_object_set_new(row, "state", json_string(state.quarantined ? "damaged" : "good"))
+               ? operation_no_memory(err)
+               : 0;
+}
+
+/* Open the cartridge beside whoever uses it, and hand it to each of the describers. */
 static int look(struct control *control, const char *barcode, json_t *row, bool more,
                 struct error *err)
 {
@@ -243,6 +254,8 @@ static int look(struct control *control, const char *barcode, json_t *row, bool 
         rc = describe(row, c, err);
     if (!rc && more)
         rc = describe_more(row, c, err);
+    if (!rc)
+        rc = describe_state(row, c, err);
     cartridge_close(c);
     store_close(store);
     return rc;
@@ -258,7 +271,7 @@ static json_t *cartridge_row(struct control *control, const struct library_eleme
                   place_text(control->library, e->address, place), "element", (int)e->address);
     int rc = row ? look(control, e->barcode, row, more, &why) : -ERR_NO_MEMORY;
 
-    if (!rc && json_object_set_new(row, "state", json_string("good")) == 0)
+    if (row && !rc)
         return row;
     if (row && rc &&
         json_object_set_new(row, "state", json_string(error_code_name(why.code))) == 0 &&
