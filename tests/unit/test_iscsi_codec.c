@@ -543,26 +543,52 @@ static void test_opcode_table(void)
 static void test_pool(void)
 {
     struct pool pool;
-    uint8_t *a, *b, *again;
+    uint8_t *a, *b, *c, *small[2], *again;
 
     pool_init(&pool, 1u << 20, 512u << 10);
     a = pool_get(&pool, 300000); /* 512 KiB */
-    b = pool_get(&pool, 524288);
+    b = pool_get(&pool, 262144);
+    c = pool_get(&pool, 131072);
     CU_ASSERT_PTR_NOT_NULL_FATAL(a);
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    for (unsigned i = 0; i < 2; i++)
+        CU_ASSERT_PTR_NOT_NULL_FATAL(small[i] = pool_get(&pool, POOL_SMALL));
     CU_ASSERT_PTR_NULL(pool_get(&pool, 1)); /* the limit */
     pool_put(&pool, a, 300000);
+    pool_put(&pool, c, 131072);
     again = pool_get(&pool, 400000);
     CU_ASSERT_PTR_EQUAL(again, a);
     pool_put(&pool, again, 400000);
-    pool_put(&pool, b, 524288);
+    pool_put(&pool, b, 262144);
+    for (unsigned i = 0; i < 2; i++)
+        pool_put(&pool, small[i], POOL_SMALL);
     CU_ASSERT_EQUAL(pool.lent, 0);
     CU_ASSERT_EQUAL(pool.idle, 512u << 10);
     CU_ASSERT_PTR_NULL(pool_get(&pool, POOL_BUFFER_MAX + 1));
     pool_destroy(&pool);
 }
 
+/* Transfers that are never finished do not keep others from asking what is the matter. */
+static void test_pool_small_share(void)
+{
+    struct pool pool;
+    uint8_t *big, *small[2];
+
+    pool_init(&pool, 1u << 20, 0);
+    big = pool_get(&pool, 512u << 10);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(big);
+    CU_ASSERT_PTR_NULL(pool_get(&pool, 512u << 10)); /* an eighth is for small ones */
+    for (unsigned i = 0; i < 2; i++)
+        CU_ASSERT_PTR_NOT_NULL_FATAL(small[i] = pool_get(&pool, POOL_SMALL));
+    pool_put(&pool, big, 512u << 10);
+    for (unsigned i = 0; i < 2; i++)
+        pool_put(&pool, small[i], POOL_SMALL);
+    pool_destroy(&pool);
+}
+
 static const struct check_test tests[] = {
+    {"pool_small_share", test_pool_small_share},
     {"text_pairs", test_text_pairs},
     {"text_malformed", test_text_malformed},
     {"text_numbers", test_text_numbers},

@@ -44,6 +44,13 @@ void pool_destroy(struct pool *pool)
     pthread_mutex_destroy(&pool->lock);
 }
 
+static bool fits(const struct pool *pool, size_t bytes)
+{
+    size_t limit = pool->limit - (bytes > POOL_SMALL ? pool->limit / 8 : 0);
+
+    return pool->lent < limit && bytes <= limit - pool->lent;
+}
+
 static uint8_t *take(struct pool *pool, unsigned class, bool *allowed)
 {
     size_t bytes = (size_t)1 << class;
@@ -52,7 +59,7 @@ static uint8_t *take(struct pool *pool, unsigned class, bool *allowed)
     CLEANUP_UNLOCK(&pool->lock);
 
     b = *list;
-    *allowed = bytes <= pool->limit - pool->lent;
+    *allowed = fits(pool, bytes);
     if (!*allowed)
         return NULL;
     pool->lent += bytes;

@@ -6,8 +6,9 @@
  * at 256 KiB per command; so buffers come in classes of powers of two and go back to a list, the
  * last one given back first.
  *
- * Invariants: the bytes lent never exceed the limit; the bytes kept idle never exceed idle_limit.
- * Thread rule: any thread; the pool's lock is a leaf.
+ * Invariants: the bytes lent never exceed the limit, and larger buffers never bring them above
+ * seven eighths of it: INQUIRY and its like still go when hosts leave large transfers unfinished.
+ * The bytes kept idle never exceed idle_limit. Thread rule: any thread; the pool's lock is a leaf.
  */
 #ifndef CAPSTAN_VTL_ISCSI_POOL_H
 #define CAPSTAN_VTL_ISCSI_POOL_H
@@ -19,6 +20,7 @@
 #define POOL_CLASS_MIN   12 /* 4 KiB */
 #define POOL_CLASS_MAX   24 /* 16 MiB */
 #define POOL_CLASS_COUNT (POOL_CLASS_MAX - POOL_CLASS_MIN + 1)
+#define POOL_SMALL       ((size_t)64 << 10) /* bytes; up to here a buffer may be of the last eighth */
 #define POOL_BUFFER_MAX  ((size_t)1 << POOL_CLASS_MAX)
 
 struct pool {
