@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/log.h"
 #include "vtl/cartridge/internal.h"
@@ -19,6 +20,7 @@
 #define WINDOW_SIZE  (32u << 20) /* bytes that one sync covers, at most (and one block) */
 #define WINDOW_PARTS 8           /* ... of a segment */
 #define WINDOW_LEAST 4096u
+#define HUGE_PAGE    ((size_t)2 << 20)
 
 static uint64_t writer_offset(const struct writer *w)
 {
@@ -50,25 +52,43 @@ void writer_free(struct writer *w)
     memset(w, 0, sizeof(*w));
 }
 
+/* A window is gone through from end to end: in small pages each of them would cost a fault. */
+static uint8_t *window_alloc(size_t room)
+{
+    uint8_t *buf = aligned_alloc(HUGE_PAGE, room);
+
+    if (buf)
+        (void)madvise(buf, room, MADV_HUGEPAGE); /* only advice */
+    return buf;
+}
+
+/* What the buffer grows to.  Memory that nothing touches is none: a large one is made whole. */
+static size_t writer_room(const struct writer *w, uint64_t want)
+{
+    size_t room = w->room ? w->room : 4096;
+
+    while (room < want)
+        room *= 2;
+    if (room >= HUGE_PAGE && room < 2 * WINDOW_SIZE)
+        room = 2 * WINDOW_SIZE;
+    return room < HUGE_PAGE ? room : (room + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+}
+
 static int writer_reserve(struct writer *w, uint64_t extra, struct error *err)
 {
     uint64_t want = w->len + extra;
-    size_t room = w->room ? w->room : 4096;
+    size_t room = writer_room(w, want);
     uint8_t *buf;
 
     if (want <= w->room)
         return 0;
-    while (room < want)
-        room *= 2;
-    if (w->running && w->under.len == 0 && !w->lent) { /* the store is reading buf */
-        buf = malloc(room);
-        if (buf) {
-            memcpy(buf, w->buf, w->len);
-            w->lent = w->buf;
-        }
-    } else {
-        buf = realloc(w->buf, room);
-    }
+    buf = room >= HUGE_PAGE ? window_alloc(room) : malloc(room);
+    if (buf && w->len > 0)
+        memcpy(buf, w->buf, w->len);
+    if (buf && w->running && w->under.len == 0 && !w->lent) /* the store is reading w->buf */
+        w->lent = w->buf;
+    else if (buf)
+        free(w->buf);
     if (!buf)
         return error_set(err, ERR_NO_MEMORY, "no memory to buffer what is written");
     w->buf = buf;
