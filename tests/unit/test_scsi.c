@@ -875,6 +875,26 @@ static void test_attentions_kept(void)
     CHECK_SENSE(KEY_NOT_READY, ASC_NO_MEDIUM);
     rig_stop();
 }
+/* ---- the log --------------------------------------------------------------------------------- */
+
+/* Which drive of which library: each has a drive 0. */
+static void test_log_names_the_unit(void)
+{
+    char line[256] = "";
+    int pipes[2], saved = dup(STDERR_FILENO);
+
+    rig_start();
+    CU_ASSERT_EQUAL_FATAL(pipe(pipes), 0);
+    dup2(pipes[1], STDERR_FILENO);
+    lu_log(&rig.target->lus[DRIVE], LOG_LEVEL_ERROR, "a write failed: %d", 5);
+    dup2(saved, STDERR_FILENO);
+    CU_ASSERT_TRUE(read(pipes[0], line, sizeof(line) - 1) > 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(line, "Drive 0 (CPRIG0000101): a write failed: 5\n"));
+    close(pipes[0]);
+    close(pipes[1]);
+    close(saved);
+    rig_stop();
+}
 
 static const struct check_test tests[] = {
     {"attentions_kept", test_attentions_kept},
@@ -902,6 +922,7 @@ static const struct check_test tests[] = {
     {"transfer_bound", test_transfer_bound},
     {"sense_formats", test_sense_formats},
     {"descriptor_sense", test_descriptor_sense},
+    {"log_names_the_unit", test_log_names_the_unit},
 };
 
 CHECK_MAIN("scsi", tests)

@@ -8,7 +8,6 @@
  */
 #include <time.h>
 
-#include "common/log.h"
 #include "vtl/scsi/drive_usage.h"
 
 enum { CLEANINGS = 50, CLEANING_MS = 1000 };
@@ -27,7 +26,7 @@ bool drive_clean(struct scsi_lu *lu)
 
     usage_load(lu);
     if (d->usage->cleanings >= CLEANINGS) {
-        log_warning("Drive %u: cleaning cartridge %s is used up", d->number, d->barcode);
+        lu_log(lu, LOG_LEVEL_WARNING, "cleaning cartridge %s is used up", d->barcode);
         return false;
     }
     d->usage->cleanings++;

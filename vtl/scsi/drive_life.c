@@ -7,8 +7,6 @@
  */
 #include "vtl/scsi/drive.h"
 
-#include "common/log.h"
-
 /* Native speed and length of tape per byte of LTO-8: 360 MB/s; 208 wraps of 960 m hold 12 TB. */
 enum { BYTES_PER_SECOND = 360000000, BYTES_PER_METRE = 60096154 };
 
@@ -33,7 +31,7 @@ void life_save(struct scsi_lu *lu)
     for (size_t i = 0; i < NUMBERS; i++)
         put_be64(record + 1 + i * 8, numbers[i]);
     if (lu_value_set(lu, "life", record, sizeof(record), &err) != 0)
-        log_warning("Drive %u: its statistics can't be kept: %s", lu->drive->number, err.message);
+        lu_log(lu, LOG_LEVEL_WARNING, "its statistics can't be kept: %s", err.message);
     life->kept_loads = life->loads;
     life->kept_bytes = bytes_now(lu->drive);
 }

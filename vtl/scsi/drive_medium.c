@@ -3,7 +3,6 @@
  * drive_medium.c - the medium in a drive: noticing, loading, synchronising, unloading; the states
  * are drawn in drive.h.
  */
-#include "common/log.h"
 #include "vtl/scsi/drive_background.h"
 #include "vtl/scsi/drive_usage.h"
 #include "vtl/scsi/security.h"
@@ -57,7 +56,7 @@ static bool load_refused(struct scsi_lu *lu, uint16_t code, unsigned alert, cons
     struct drive *d = lu->drive;
 
     if (d->medium != MEDIUM_FAILED) { /* not for every retry */
-        log_warning("Drive %u can't load cartridge %s: %s", d->number, d->barcode, why);
+        lu_log(lu, LOG_LEVEL_WARNING, "cartridge %s can't be loaded: %s", d->barcode, why);
         if (alert)
             alert_raise(lu, alert);
     }
@@ -197,7 +196,7 @@ bool drive_sync(struct scsi_lu *lu, struct sense *s)
     rc = cartridge_sync(d->cartridge, &lost, &err);
     if (rc == 0)
         return true;
-    log_error("Drive %u: written blocks are lost: %s", d->number, err.message);
+    lu_log(lu, LOG_LEVEL_ERROR, "written blocks are lost: %s", err.message);
     d->write_blocked = true;
     d->counters.write_errors++;
     alert_raise(lu, ALERT_WRITE_FAILURE);

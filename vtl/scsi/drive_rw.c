@@ -5,7 +5,6 @@
  * Data goes straight between the task's buffers and the cartridge.  INFORMATION is what was asked
  * for less what was done: blocks if FIXED, else bytes; hosts compute positions from it.
  */
-#include "common/log.h"
 #include "vtl/scsi/drive_background.h"
 #include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/drive_transfer.h"
@@ -166,7 +165,7 @@ static void write_failed(struct scsi_lu *lu, struct scsi_task *task, int rc, str
         drive_error(lu, task, rc, err, residual);
         return;
     }
-    log_error("Drive %u: a write failed: %s", lu->drive->number, err->message);
+    lu_log(lu, LOG_LEVEL_ERROR, "a write failed: %s", err->message);
     lu->drive->counters.write_errors++;
     lu->drive->write_blocked = true;
     alert_raise(lu, ALERT_WRITE_FAILURE);
@@ -345,7 +344,7 @@ static bool purge_step(struct scsi_lu *lu, struct scsi_task *task, struct progre
     int rc = cartridge_purge(lu->drive->cartridge, PURGED_AT_ONCE, &left, &err);
 
     if (rc != 0) {
-        log_error("Drive %u: a long erase failed: %s", lu->drive->number, err.message);
+        lu_log(lu, LOG_LEVEL_ERROR, "a long erase failed: %s", err.message);
         task_fail(lu, task, KEY_MEDIUM_ERROR, ASC_ERASE_FAILURE);
         return true;
     }

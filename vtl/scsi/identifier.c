@@ -3,7 +3,6 @@
  * identifier.c - REPORT and SET IDENTIFYING INFORMATION (SPC-5 6.32, 6.46), which SPC-3 calls
  * DEVICE IDENTIFIER: what an owner writes on a unit's back, kept in the library.
  */
-#include "common/log.h"
 #include "vtl/scsi/internal.h"
 
 /* INFORMATION TYPE (SPC-5 table 247), with the name under which it is kept. */
@@ -79,7 +78,7 @@ void cmd_set_identifier(struct scsi_lu *lu, struct scsi_task *task)
         return;
     }
     if (lu_value_set(lu, kind->name, task->out, len, &err) != 0) {
-        log_error("Logical unit %u: its identifier can't be kept: %s", lu->lun, err.message);
+        lu_log(lu, LOG_LEVEL_ERROR, "its identifier can't be kept: %s", err.message);
         task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
         return;
     }

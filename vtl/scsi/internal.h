@@ -23,6 +23,7 @@
 #include "common/bytes.h"
 #include "common/checked.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "vtl/personality/personality.h"
 #include "vtl/scsi/reply.h"
 #include "vtl/scsi/reserve.h"
@@ -290,6 +291,13 @@ unsigned lu_abort(struct scsi_lu *lu, bool (*match)(const struct scsi_task *task
 
 /* Whether somebody waits for the running task to end: for handlers that may take long. */
 bool lu_aborted(struct scsi_lu *lu, const struct scsi_task *task);
+
+/* ---- lu_log.c -------------------------------------------------------------------------------- */
+
+/* A line of the log about a unit: begins with its name and its serial number, as the libraries that
+ * a daemon serves all have a drive 0. */
+void lu_log(const struct scsi_lu *lu, enum log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- view.c: what a nexus sees --------------------------------------------------------------- */
 

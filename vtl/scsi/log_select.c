@@ -6,7 +6,6 @@
  * A list is checked as a whole before the first parameter is set.  Only counters can be set; list
  * parameters, lifetime counters and states are the unit's own.
  */
-#include "common/log.h"
 #include "vtl/scsi/log.h"
 
 enum { PAGE_HEADER = 4, PARAMETER_HEADER = 4 };
@@ -21,7 +20,7 @@ bool log_save_parameters(struct scsi_lu *lu, struct scsi_task *task)
     }
     if (log_save(lu, &err) == 0)
         return true;
-    log_error("Logical unit %u: log parameters can't be saved: %s", lu->lun, err.message);
+    lu_log(lu, LOG_LEVEL_ERROR, "log parameters can't be saved: %s", err.message);
     task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
     return false;
 }

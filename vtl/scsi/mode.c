@@ -7,7 +7,6 @@
  * of the table has made longer or shorter starts from its defaults again, and a bit that may no
  * longer be changed has its default whatever was saved.
  */
-#include "common/log.h"
 #include "vtl/scsi/internal.h"
 
 enum { PC_CURRENT, PC_CHANGEABLE, PC_DEFAULT, PC_SAVED };
@@ -110,8 +109,7 @@ static void saved_values(const struct scsi_lu *lu, uint8_t values[MODE_PAGES_MAX
         return;
     rc = lu_value_get(lu, "mode", buf, sizeof(buf), &len, &err);
     if (rc != 0 && rc != -ERR_NOT_FOUND)
-        log_warning("Logical unit %u: its saved mode pages can't be read: %s", lu->lun,
-                    err.message);
+        lu_log(lu, LOG_LEVEL_WARNING, "its saved mode pages can't be read: %s", err.message);
     if (rc != 0 || len == 0 || buf[0] != SAVED_VERSION)
         return;
     for (size_t at = 1; at + SAVED_HEADER <= len; at += SAVED_HEADER + buf[at + 2]) {

@@ -6,7 +6,6 @@
  * become current, and then the other nexuses get a unit attention, once.  What can't be saved
  * though SP asks for it is taken back.
  */
-#include "common/log.h"
 #include "vtl/scsi/internal.h"
 
 /* What MODE SELECT may change. */
@@ -201,7 +200,7 @@ static bool save_values(struct scsi_lu *lu, struct scsi_task *task, const struct
 
     if (mode_save(lu, &err) == 0)
         return true;
-    log_error("Logical unit %u: mode pages can't be saved: %s", lu->lun, err.message);
+    lu_log(lu, LOG_LEVEL_ERROR, "mode pages can't be saved: %s", err.message);
     values_set(lu, old);
     task_fail(lu, task, KEY_HARDWARE_ERROR, ASC_INTERNAL_FAILURE);
     return false;

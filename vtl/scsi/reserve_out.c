@@ -5,7 +5,6 @@
  * One order is carried out under target->lock, wholly or not at all; only then does PREEMPT AND
  * ABORT abort, without the lock.
  */
-#include "common/log.h"
 #include "vtl/scsi/internal.h"
 
 enum { LIST_LENGTH = 24, MOVE_LIST_MAX = LIST_LENGTH + PORT_NAME_MAX };
@@ -462,7 +461,7 @@ static void order_keep(struct order *o, const struct kept *before)
     if (!kept_differs(o, before))
         return;
     if (!order_failed(o) && persistent_save(o->lu, &err) != 0) {
-        log_error("Logical unit %u: registrations can't be kept: %s", o->lu->lun, err.message);
+        lu_log(o->lu, LOG_LEVEL_ERROR, "registrations can't be kept: %s", err.message);
         o->lost = true;
     }
     if (order_failed(o) || o->lost)

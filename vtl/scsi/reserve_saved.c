@@ -8,7 +8,6 @@
  *
  * Version 1 had no target port: it was 1.
  */
-#include "common/log.h"
 #include "vtl/scsi/internal.h"
 
 enum { VERSION = 2, WITHOUT_PORT = 1, HEADER = 4, ROW = 13, NO_HOLDER = 0xff };
@@ -115,6 +114,6 @@ void persistent_load(struct scsi_lu *lu)
     if (rc == 0 && persistent_decode(&lu->persistent, buf, len))
         lu->persistent.persists = lu->persistent_kept = true;
     else
-        log_error("Logical unit %u: its registrations can't be read and are lost: %s", lu->lun,
-                  rc ? err.message : "they are damaged");
+        lu_log(lu, LOG_LEVEL_ERROR, "its registrations can't be read and are lost: %s",
+               rc ? err.message : "they are damaged");
 }
