@@ -12,145 +12,12 @@
 #include "common/checked.h"
 #include "common/cleanup.h"
 #include "common/ini_text.h"
+#include "vtl/control/config_text.h"
 #include "vtl/control/config_view.h"
 #include "vtl/personality/personality.h"
 
-/* ---- what a text may look like ----------------------------------------------------------- */
+/* ---- what the drives compress with ------------------------------------------------------- */
 
-static bool only_of(const char *value, const char *allowed)
-{
-    return value[strspn(value, allowed)] == '\0';
-}
-
-static const char *serial_refusal(const char *value)
-{
-    return only_of(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-               ? NULL
-               : "a serial number is made of A-Z and 0-9";
-}
-
-/* RFC 7143 section 4.2.7: iqn., eui. or naa., in the form that RFC 3722 leaves of it. */
-static const char *iscsi_name_refusal(const char *value)
-{
-    bool type = strncmp(value, "iqn.", 4) == 0 || strncmp(value, "eui.", 4) == 0 ||
-                strncmp(value, "naa.", 4) == 0;
-
-    if (*value == '\0')
-        return NULL;
-    if (!type || value[4] == '\0')
-        return "an iSCSI name begins with iqn., eui. or naa.";
-    return only_of(value, "abcdefghijklmnopqrstuvwxyz0123456789.:-")
-               ? NULL
-               : "an iSCSI name is made of a-z, 0-9, '.', ':' and '-'";
-}
-
-static const char *initiator_refusal(const char *value)
-{
-    char name[CONFIG_TEXT_MAX];
-    size_t len = strlen(value);
-
-    if (len >= sizeof(name))
-        return "it is too long";
-    memcpy(name, value, len + 1);
-    if (len > 0 && name[len - 1] == '*')
-        name[len - 1] = '\0';
-    else if (len < 5)
-        return "an iSCSI name begins with iqn., eui. or naa.";
-    return only_of(name, "abcdefghijklmnopqrstuvwxyz0123456789.:-")
-               ? NULL
-               : "an initiator's name is made of a-z, 0-9, '.', ':' and '-', and may end in '*'";
-}
-
-static const char *portal_refusal(const char *value)
-{
-    static const char wanted[] = "a portal is ADDRESS:PORT, as in 127.0.0.1:3260 or [::1]:3260";
-    const char *colon = strrchr(value, ':');
-    size_t digits = colon ? strlen(colon + 1) : 0;
-
-    if (!colon || colon == value || digits == 0 || digits > 5)
-        return wanted;
-    if (!only_of(colon + 1, "0123456789") || strtol(colon + 1, NULL, 10) > 65535)
-        return wanted;
-    if (value[0] != '[' && memchr(value, ':', (size_t)(colon - value)))
-        return "an IPv6 address stands in brackets, as in [::1]:3260";
-    if (value[0] == '[' && colon[-1] != ']')
-        return wanted;
-    return NULL;
-}
-
-/* "2=192.0.2.7:3260": the address, and the tag that stands before it (1 if none does; 0: none that
- * is one). */
-static const char *portal_parts(const char *value, unsigned *tag)
-{
-    size_t digits = strspn(value, "0123456789");
-    unsigned long number;
-
-    *tag = 1;
-    if (value[digits] != '=')
-        return value;
-    number = digits > 0 && digits <= 5 ? strtoul(value, NULL, 10) : 0;
-    *tag = number <= UINT16_MAX ? (unsigned)number : 0;
-    return value + digits + 1;
-}
-
-static const char *grouped_portal_refusal(const char *value)
-{
-    unsigned tag;
-    const char *address = portal_parts(value, &tag);
-
-    return tag ? portal_refusal(address)
-               : "a portal group is a number from 1 to 65535, as in 2=192.0.2.7:3260";
-}
-
-static const char *redirect_refusal(const char *value)
-{
-    if (*value == '\0')
-        return NULL;
-    if (!strchr(value, ':') || strpbrk(value, " ,\t") ||
-        strtol(strrchr(value, ':') + 1, NULL, 10) == 0)
-        return "it must be ADDRESS:PORT of another target, as in 192.0.2.7:3260";
-    return portal_refusal(value);
-}
-
-/* What is before the '=' must be a name, behind it logical units. */
-static const char *view_refusal(const char *value)
-{
-    char name[CONFIG_TEXT_MAX];
-    struct scsi_view view;
-    size_t len;
-    const char *why = config_view_parse(value, LIBRARY_DRIVES_MAX, &len, &view);
-
-    if (why || len >= sizeof(name))
-        return why ? why : "the initiator's name is too long";
-    memcpy(name, value, len);
-    name[len] = '\0';
-    return initiator_refusal(name);
-}
-
-/* Whether there is such a model, is for models_load(). */
-static const char *model_refusal(const char *value)
-{
-    return only_of(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
-               ? NULL
-               : "the name of a model is made of A-Z, a-z, 0-9, '-', '_' and '.'";
-}
-
-static const char *drive_model_refusal(const char *value)
-{
-    const char digits[] = "0123456789";
-    size_t first = strspn(value, digits), last = 1;
-    const char *at = value + first;
-
-    if (*at == '-') {
-        last = strspn(at + 1, digits);
-        at += 1 + last;
-    }
-    if (first < 1 || first > 3 || last < 1 || last > 3 || *at != '=' || !at[1])
-        return "it must be DRIVE=MODEL or FIRST-LAST=MODEL, as in 2-3=IBM-ULT3580-TD9";
-    return model_refusal(at + 1);
-}
-
-/* What the drives compress with, by name. */
 static const struct {
     const char *name;
     enum cartridge_compression method;
@@ -186,7 +53,7 @@ static const struct config_key keys[] = {
     {"library", "name", CONFIG_TEXT, 1, 64, "capstan", "what status calls the library", NULL,
      AT(name)},
     {"library", "serial", CONFIG_TEXT, 4, 10, NULL,
-     "serial number of the changer; those of the drives are derived from it", serial_refusal,
+     "serial number of the changer; those of the drives are derived from it", config_serial_refusal,
      AT(serial)},
     {"library", "drives", CONFIG_NUMBER, 1, LIBRARY_DRIVES_MAX, "2", "number of tape drives", NULL,
      AT(drives)},
@@ -196,36 +63,36 @@ static const struct config_key keys[] = {
      "number of import/export elements", NULL, AT(import_export)},
     {"library", "model", CONFIG_TEXT, 1, 32, PERSONALITY_DEFAULT_CHANGER,
      "what model the medium changer says it is; 'capstan personality list' shows them",
-     model_refusal, AT(library_model)},
+     config_model_refusal, AT(library_model)},
     {"library", "drive_model", CONFIG_TEXT, 1, 32, PERSONALITY_DEFAULT_DRIVE,
-     "the same of the drives", model_refusal, AT(drive_model)},
+     "the same of the drives", config_model_refusal, AT(drive_model)},
     {"library", "drive_models", CONFIG_LIST, 0, CONFIG_LIST_MAX, "",
      "the same of some drives: 2=MODEL or 2-3=MODEL, drives are numbered from 0",
-     drive_model_refusal, AT(drive_models)},
+     config_drive_model_refusal, AT(drive_models)},
     {"library", "compression", CONFIG_TEXT, 1, 8, "lz4",
      "what the drives compress with, unless a host turns it off: lz4, zstd or none",
      compression_refusal, AT(compression)},
     {"library", "test_disk", CONFIG_NUMBER, 0, SCSI_DISK_MIB_MAX, "0",
      "MiB of a disk in memory behind the drives, for test tools; 0: none", NULL, AT(test_disk)},
     {"iscsi", "target", CONFIG_TEXT, 5, ISCSI_NAME_MAX, NULL, "name of the iSCSI target",
-     iscsi_name_refusal, AT(target)},
+     config_iscsi_name_refusal, AT(target)},
     {"iscsi", "portals", CONFIG_LIST, 1, ISCSI_PORTALS_MAX, "127.0.0.1:3260",
      "addresses and ports to listen on; port 0 is any free one; 2=ADDRESS:PORT is in portal group "
      "2",
-     grouped_portal_refusal, AT(portals)},
+     config_grouped_portal_refusal, AT(portals)},
     {"iscsi", "initiators", CONFIG_LIST, 0, ISCSI_ACL_MAX, "",
-     "names of the initiators that are let in; a final * is a prefix; none: all", initiator_refusal,
-     AT(initiators)},
+     "names of the initiators that are let in; a final * is a prefix; none: all",
+     config_initiator_refusal, AT(initiators)},
     {"iscsi", "views", CONFIG_LIST, 0, ISCSI_VIEWS_MAX, "",
      "what some initiators see: NAME=changer+drive:1, NAME*=0@drive:2-3; the first that fits; all",
-     view_refusal, AT(views)},
+     config_view_refusal, AT(views)},
     {"iscsi", "redirect", CONFIG_TEXT, 0, 255, "",
      "where the target has moved for now: logins are sent on to this address and port; none: it is "
      "here",
-     redirect_refusal, AT(redirect)},
+     config_redirect_refusal, AT(redirect)},
     {"iscsi", "initiator", CONFIG_TEXT, 0, ISCSI_NAME_MAX, "",
      "name that dump and restore give themselves; none: made from host and process",
-     iscsi_name_refusal, AT(initiator)},
+     config_iscsi_name_refusal, AT(initiator)},
     {"chap", "user", CONFIG_TEXT, 0, 255, "",
      "name that initiators must prove by CHAP; none: no CHAP", NULL, AT(user)},
     {"chap", "secret_file", CONFIG_TEXT, 0, 255, "",
@@ -584,7 +451,7 @@ void config_free(struct config *config)
 const char *config_portal(const struct config *config, unsigned n, uint16_t *group)
 {
     unsigned tag;
-    const char *address = portal_parts(config->portals.item[n], &tag);
+    const char *address = config_portal_parts(config->portals.item[n], &tag);
 
     *group = (uint16_t)tag;
     return address;
