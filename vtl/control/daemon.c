@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "vtl/control/models.h"
 
@@ -60,14 +60,12 @@ static void served_close(struct served *s)
 
 static int served_open(struct served *s, const char *root, struct error *err)
 {
-    struct timespec now;
     int rc = config_load(root, &s->config, err);
 
     if (!rc)
         rc = config_load_secrets(s->config, err);
-    clock_gettime(CLOCK_REALTIME, &now);
     s->control.config = s->config;
-    s->control.since_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    s->control.since_ns = clock_real_ns();
     if (!rc)
         rc = open_target(s, err);
     if (rc)

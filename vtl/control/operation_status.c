@@ -8,9 +8,9 @@
 #include "vtl/control/operations.h"
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/json.h"
 #include "vtl/control/place.h"
 
@@ -29,14 +29,6 @@ struct picture {
     struct error *err;
 };
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* Every state says how it is known, and since when.  at_ns 0: never. */
 static int state_put(json_t *row, const char *state, const char *source, int64_t at_ns,
                      struct error *err)
@@ -46,7 +38,7 @@ static int state_put(json_t *row, const char *state, const char *source, int64_t
         return operation_no_memory(err);
     if (at_ns == 0)
         return 0;
-    if (json_object_set_new(row, "age_ms", json_integer((now_ns() - at_ns) / 1000000)))
+    if (json_object_set_new(row, "age_ms", json_integer((clock_real_ns() - at_ns) / 1000000)))
         return operation_no_memory(err);
     return json_set_time(row, "observed", at_ns, err);
 }
@@ -128,7 +120,7 @@ static const char *drive_word(const struct scsi_drive_state *state)
 /* What was not observed within its lease is unknown, and only what it was is told. */
 static int drive_word_put(json_t *row, const struct scsi_drive_state *state, struct error *err)
 {
-    bool stale = now_ns() - state->observed_ns > STATUS_LEASE_NS;
+    bool stale = clock_real_ns() - state->observed_ns > STATUS_LEASE_NS;
 
     if (stale && json_object_set_new(row, "last", json_string(drive_word(state))))
         return operation_no_memory(err);

@@ -13,9 +13,9 @@
  *
  * Flags are under target->lock, the exception under lu->device.
  */
-#include <time.h>
 
 #include "vtl/scsi/internal.h"
+#include "common/clock.h"
 #include "vtl/scsi/log.h"
 
 enum { FLAGS = 64, TEST_ALL = 32767 };
@@ -65,14 +65,6 @@ static unsigned report_method(struct scsi_lu *lu)
     return !page || (page[2] & 0x08) ? 0 : page[3] & 0x0f; /* DEXCPT: none */
 }
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void exception_raise(struct scsi_lu *lu, uint16_t code)
 {
     unsigned method = report_method(lu);
@@ -101,13 +93,13 @@ static bool exception_due(struct scsi_lu *lu)
         e->code = 0;
         return false;
     }
-    return monotonic_ms() - e->reported_ms >= (int64_t)interval * 100;
+    return clock_monotonic_ms() - e->reported_ms >= (int64_t)interval * 100;
 }
 
 static uint16_t exception_take(struct scsi_lu *lu)
 {
     lu->exception.reports++;
-    lu->exception.reported_ms = monotonic_ms();
+    lu->exception.reported_ms = clock_monotonic_ms();
     return lu->exception.code;
 }
 

@@ -3,8 +3,8 @@
 #include "vtl/scsi/changer.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "vtl/scsi/vpd.h"
 
 #define NO_SA NO_SERVICE_ACTION
@@ -105,14 +105,6 @@ const struct lu_kind changer_kind = {
     .forget = changer_forget,
 };
 
-int64_t changer_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 int changer_create(struct scsi_lu *lu, struct error *err)
 {
     struct changer *c = calloc(1, sizeof(*c));
@@ -125,7 +117,7 @@ int changer_create(struct scsi_lu *lu, struct error *err)
         return error_set(err, ERR_NO_MEMORY, "There is no memory for the changer");
     lu->changer = c;
     c->import_export_seen = changer_import_export(lu->target);
-    c->robot.observed_ns = changer_now();
+    c->robot.observed_ns = clock_real_ns();
     for (unsigned i = 0; i < LIBRARY_IMPORT_EXPORT_MAX; i++)
         c->doors[i].since_ns = c->robot.observed_ns;
     return 0;

@@ -88,8 +88,6 @@ void changer_report(struct element_report *w, struct scsi_task *task);
 /* What is wrong with an element: an additional sense code, or 0. */
 uint16_t changer_exception(struct scsi_lu *lu, const struct library_element *e);
 
-int64_t changer_now(void); /* ns since 1970 */
-
 bool changer_is_open(const struct scsi_lu *lu, uint16_t address);
 
 /* The nexus goes (NULL: all). */

@@ -9,6 +9,8 @@
  */
 #include "vtl/scsi/changer.h"
 
+#include "common/clock.h"
+
 enum { ACTION_OPEN = 0, ACTION_CLOSE = 1 };
 
 static unsigned door(const struct scsi_lu *lu, uint16_t address)
@@ -25,7 +27,7 @@ bool changer_is_open(const struct scsi_lu *lu, uint16_t address)
 static void turn(struct scsi_lu *lu, struct scsi_door_state *d, bool open)
 {
     pthread_mutex_lock(&lu->lock);
-    *d = (struct scsi_door_state){.open = open, .commanded = true, .since_ns = changer_now()};
+    *d = (struct scsi_door_state){.open = open, .commanded = true, .since_ns = clock_real_ns()};
     pthread_mutex_unlock(&lu->lock);
 }
 

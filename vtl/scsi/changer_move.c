@@ -6,6 +6,7 @@
  * nothing moves.  The move itself is one transaction of the library.
  */
 #include "vtl/scsi/changer.h"
+#include "common/clock.h"
 #include "vtl/scsi/drive.h"
 
 struct scsi_lu *changer_drive_at(struct scsi_target *target, uint16_t address)
@@ -95,7 +96,7 @@ static void robot_begin(struct robot_job *job)
     r->moving = true;
     r->from = job->from;
     r->to = job->first;
-    r->observed_ns = changer_now();
+    r->observed_ns = clock_real_ns();
     pthread_mutex_unlock(&lu->lock);
 }
 
@@ -109,7 +110,7 @@ static int robot_end(struct robot_job *job, int rc)
     r->failed = rc != 0 && job->failure.key == KEY_HARDWARE_ERROR;
     r->moves = lu->changer->counters.moves;
     r->failures += r->failed;
-    r->observed_ns = changer_now();
+    r->observed_ns = clock_real_ns();
     pthread_mutex_unlock(&lu->lock);
     return rc;
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "vtl/scsi/drive_background.h"
 #include "vtl/scsi/drive_codec.h"
 #include "vtl/scsi/drive_usage.h"
@@ -192,15 +193,13 @@ static void drive_publish(struct scsi_lu *lu)
 {
     const struct drive *d = lu->drive;
     struct scsi_drive_state *state = &lu->state;
-    struct timespec now;
 
-    clock_gettime(CLOCK_REALTIME, &now);
     state->drive = d->number;
     state->loaded = d->medium == MEDIUM_READY;
     state->present = d->medium != MEDIUM_NONE;
     state->busy = operation_goes_on(d); /* no command runs now */
     memcpy(state->barcode, d->barcode, sizeof(state->barcode));
-    state->observed_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    state->observed_ns = clock_real_ns();
     state->bytes_read = d->total_read;
     state->bytes_written = d->total_written;
     if (state->loaded)

@@ -2,6 +2,8 @@
 /* drive_background.c - see drive_background.h. */
 #include "vtl/scsi/drive_background.h"
 
+#include "common/clock.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -45,14 +47,6 @@ void operation_destroy(struct background *b)
     free(b);
 }
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void go_idle(struct background *b)
 {
     free((void *)(uintptr_t)b->task.out);
@@ -70,7 +64,7 @@ static void run_now(struct scsi_lu *lu, struct scsi_task *task, operation_step *
 
     while (!step(lu, task, &p) && !lu_aborted(lu, task))
         ;
-    while (task->status == SCSI_GOOD && monotonic_ms() < until && !lu_aborted(lu, task))
+    while (task->status == SCSI_GOOD && clock_monotonic_ms() < until && !lu_aborted(lu, task))
         nanosleep(&pause, NULL);
 }
 
@@ -105,7 +99,7 @@ void operation_run(struct scsi_lu *lu, struct scsi_task *task, enum operation wh
                    operation_step *step, unsigned ms)
 {
     struct background *b = lu->drive->background;
-    int64_t now = monotonic_ms();
+    int64_t now = clock_monotonic_ms();
 
     if (!scsi_cdb_is_immediate(task->cdb)) {
         run_now(lu, task, step, now + ms);
@@ -149,7 +143,7 @@ static void do_step(struct scsi_lu *lu)
 
 static bool step_is_due(const struct background *b)
 {
-    return b->step && (!rows[b->what].at_last || monotonic_ms() >= b->until_ms);
+    return b->step && (!rows[b->what].at_last || clock_monotonic_ms() >= b->until_ms);
 }
 
 void operation_settle(struct scsi_lu *lu)
@@ -158,7 +152,7 @@ void operation_settle(struct scsi_lu *lu)
 
     if (step_is_due(b) && !b->begun)
         do_step(lu);
-    if (b->what != OPERATION_NONE && !b->step && monotonic_ms() >= b->until_ms)
+    if (b->what != OPERATION_NONE && !b->step && clock_monotonic_ms() >= b->until_ms)
         go_idle(b);
 }
 
@@ -212,7 +206,7 @@ uint16_t operation_not_ready(const struct drive *d)
 uint16_t operation_progress(const struct drive *d)
 {
     const struct background *b = d->background;
-    int64_t lasts = b->until_ms - b->began_ms, gone = monotonic_ms() - b->began_ms;
+    int64_t lasts = b->until_ms - b->began_ms, gone = clock_monotonic_ms() - b->began_ms;
     uint16_t of_time = 0xffff;
 
     if (gone < lasts)

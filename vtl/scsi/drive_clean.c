@@ -6,19 +6,12 @@
  * cleaning is counted in the cartridge's memory; one that is used up is refused (30h/07h, TapeAlert
  * 16h) until it is taken out.
  */
-#include <time.h>
 
 #include "vtl/scsi/drive_usage.h"
 
+#include "common/clock.h"
+
 enum { CLEANINGS = 50, CLEANING_MS = 1000 };
-
-static int64_t monotonic_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 bool drive_clean(struct scsi_lu *lu)
 {
@@ -32,7 +25,7 @@ bool drive_clean(struct scsi_lu *lu)
     d->usage->cleanings++;
     usage_store(d);
     alert_raise(lu, ALERT_CLEANING_MEDIUM);
-    d->clean_until_ms = monotonic_ms() + CLEANING_MS;
+    d->clean_until_ms = clock_monotonic_ms() + CLEANING_MS;
     return true;
 }
 
@@ -40,7 +33,7 @@ void drive_clean_done(struct scsi_lu *lu)
 {
     struct drive *d = lu->drive;
 
-    if (d->medium != MEDIUM_CLEANING || monotonic_ms() < d->clean_until_ms)
+    if (d->medium != MEDIUM_CLEANING || clock_monotonic_ms() < d->clean_until_ms)
         return;
     d->medium = MEDIUM_EJECTED;
     alert_clear(lu, ALERT_BIT(ALERT_CLEANING_MEDIUM));

@@ -2,6 +2,8 @@
 /* drive_usage.c - see drive_usage.h. */
 #include "vtl/scsi/drive_usage.h"
 
+#include "common/clock.h"
+
 enum {
     /* Where it is kept: the numbers as earlier versions had them, and the rest in one piece. */
     ID_LOADS = 0x0003,
@@ -144,17 +146,9 @@ static void record_set(struct cartridge *c, struct usage *u)
 
 /* ---- what happens to it ---------------------------------------------------------------------- */
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 uint64_t usage_mounted_ms(const struct usage *u)
 {
-    int64_t ms = monotonic_ms() - u->loaded_ms;
+    int64_t ms = clock_monotonic_ms() - u->loaded_ms;
 
     return ms > 0 ? (uint64_t)ms : 0;
 }
@@ -186,7 +180,7 @@ void usage_load(struct scsi_lu *lu)
     u->seen_read_errors = d->counters.read_errors;
     u->stored_written = d->counters.stored_written;
     u->stored_read = d->counters.stored_read;
-    u->loaded_ms = monotonic_ms();
+    u->loaded_ms = clock_monotonic_ms();
     note_device(lu, u);
     set_number(d->cartridge, ID_LOADS, u->loads);
     d->usage_dirty = true; /* with this device, at the unload */
