@@ -123,7 +123,9 @@ static const struct cli_verb verbs[] = {
          "bring a dump, or parts of it, back from tape",
          "IMAGE is 'latest' or the beginning of an image's identifier ('capstan catalog list').  "
          "With\n"
-         "--tape there is no IMAGE: the dump is read from that tape, without the catalog."),
+         "--tape there is no IMAGE: the dump is read from that tape, without the catalog.\n"
+         "A PATH begins below the directory that was dumped; its parts may be patterns: "
+         "'*/copyright'."),
     VERB("catalog list", "", 0, 0, true, catalog_list, "list the images", NULL),
     VERB("catalog show", "IMAGE", 1, 1, true, catalog_show, "show an image and where it is on tape",
          NULL),

@@ -83,7 +83,16 @@ int names_add_entry(struct names *n, uint32_t directory, uint32_t ino, const voi
 /* Close the tree.  ERR_CORRUPT: there is no root. */
 int names_build(struct names *n, struct error *err);
 
-/* Select everything, or the given paths with what is below them; paths that are not there are
+/* The first component of path that says something ("/" and "." do not); *len 0: there is none. */
+const char *names_component(const char *path, size_t *len);
+/* Has the component one of * ? [? */
+bool names_is_pattern(const char *component, size_t len);
+/* Is name, of at most 255 bytes, the component, or does it match it as a pattern (fnmatch(3); a
+ * leading period is nothing special)? */
+bool names_match(const char *component, size_t len, const void *name, size_t name_len);
+
+/* Select everything, or the given paths with what is below them.  A component of a path may be a
+ * pattern.  Paths that are not there are
  * warned about and counted in *missing. */
 void names_select_all(struct names *n);
 void names_select(struct names *n, const char *const *paths, size_t count, size_t *missing);

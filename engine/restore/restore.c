@@ -180,44 +180,91 @@ static int add_subtree(struct by_catalog *c, uint32_t ino)
     return rc;
 }
 
-/* The directories from the root to what path names. */
-static int add_way(struct by_catalog *c, const char *path)
+struct matches {
+    const char *component;
+    size_t len;
+    bool last;
+    uint32_t *inos;
+    size_t count, capacity;
+    struct error *err;
+    int rc;
+};
+
+static int add_match(void *ctx, const struct catalog_entry *e)
 {
-    uint32_t ino = STREAM_ROOT_INODE;
+    struct matches *m = ctx;
 
-    for (const char *p = path;;) {
-        size_t len;
-        struct catalog_inode i;
-        int rc = catalog_index_inode(c->index, ino, &i, c->err);
-        bool directory = !rc && S_ISDIR(i.mode);
+    if ((!m->last && !S_ISDIR(e->inode.mode)) ||
+        !names_match(m->component, m->len, e->name, e->name_len))
+        return 0;
+    if (m->count == m->capacity) {
+        size_t larger = m->capacity ? m->capacity * 2 : 16;
+        uint32_t *p = reallocarray(m->inos, larger, sizeof(*p));
 
-        if (rc)
-            return rc;
-        catalog_inode_release(&i);
-        if (directory)
-            rc = add_directory(c, ino, false);
-        p += strspn(p, "/");
-        len = strcspn(p, "/");
-        if (rc || !directory || len == 0)
-            return rc;
-        if (!(len == 1 && p[0] == '.') &&
-            catalog_index_lookup(c->index, ino, p, len, &ino, NULL) != 0)
-            return 0; /* names_select() tells */
-        p += len;
+        if (!p)
+            return m->rc = error_set(m->err, ERR_NO_MEMORY, "no memory for the matching names");
+        m->inos = p;
+        m->capacity = larger;
     }
+    m->inos[m->count++] = e->inode.ino;
+    return 0;
+}
+
+/* What the first component of path names in the directory; a name that is no pattern is looked up.
+ */
+static int find_matches(struct by_catalog *c, uint32_t ino, struct matches *m)
+{
+    struct catalog_entry e = {.name = m->component, .name_len = m->len};
+    int rc;
+
+    if (names_is_pattern(m->component, m->len)) {
+        rc = catalog_index_entries(c->index, ino, NULL, 0, add_match, m, c->err);
+        return m->rc ? m->rc : rc;
+    }
+    if (catalog_index_lookup(c->index, ino, m->component, m->len, &e.inode.ino, NULL))
+        return 0; /* names_select() tells */
+    e.inode.mode = S_IFDIR;
+    return add_match(m, &e);
+}
+
+/* way: add the directories from ino to what path names; else what is below that. */
+static int add_path(struct by_catalog *c, uint32_t ino, const char *path, bool way, unsigned depth)
+{
+    struct catalog_inode i;
+    struct matches m = {.err = c->err};
+    size_t below;
+    bool directory;
+    int rc = catalog_index_inode(c->index, ino, &i, c->err);
+
+    if (rc)
+        return rc;
+    directory = S_ISDIR(i.mode);
+    catalog_inode_release(&i);
+    m.component = names_component(path, &m.len);
+    if (m.len == 0 && !way)
+        return add_subtree(c, ino);
+    if (directory && way)
+        rc = add_directory(c, ino, false);
+    if (rc || m.len == 0 || !directory || depth >= NAMES_DEPTH_MAX)
+        return rc;
+    names_component(m.component + m.len, &below);
+    m.last = below == 0;
+    rc = find_matches(c, ino, &m);
+    for (size_t k = 0; k < m.count && !rc; k++)
+        rc = add_path(c, m.inos[k], m.component + m.len, way, depth + 1);
+    free(m.inos);
+    return rc;
 }
 
 static int add_names(struct by_catalog *c)
 {
     const struct restore_options *o = c->session->options;
-    uint32_t ino;
     int rc = 0;
 
     for (size_t i = 0; i < o->name_count && !rc; i++)
-        if (catalog_index_path(c->index, o->names[i], &ino, NULL) == 0)
-            rc = add_subtree(c, ino);
+        rc = add_path(c, STREAM_ROOT_INODE, o->names[i], false, 0);
     for (size_t i = 0; i < o->name_count && !rc; i++)
-        rc = add_way(c, o->names[i]);
+        rc = add_path(c, STREAM_ROOT_INODE, o->names[i], true, 0);
     return rc;
 }
 

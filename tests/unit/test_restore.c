@@ -195,7 +195,7 @@ static void test_again(void)
 
 static void test_names(void)
 {
-    static const char *const names[] = {"/d/e/3m", "many/", "./link", "hard", "no/such"};
+    static const char *const names[] = {"/d/*/3?", "many/", "./lin[k]", "hard", "no/such"};
     struct scratch s;
     struct stat st;
 
@@ -628,7 +628,7 @@ static int bring_counted(void *ctx, unsigned volume, const char *barcode, struct
 /* Single files by their addresses: what lies between is not read. */
 static void test_names_by_catalog(void)
 {
-    static const char *const names[] = {"one", "many/", "d/e"};
+    static const char *const names[] = {"one", "many/", "d/e", "?/[ef]/3*", "on[e]", "x*", "one/*"};
     struct dump_result result = {0};
     struct library library;
     struct catalog *cat;
@@ -649,6 +649,15 @@ static void test_names_by_catalog(void)
     CHECK_OK(restore_image(&s.options, cat, result.image.uuid, &s.result, &s.err), s.err);
     CU_ASSERT_EQUAL(s.result.files, 1 + FIXTURE_MANY + 2);
     CU_ASSERT_EQUAL(s.result.directories, 4);
+    s.options.names = names + 3;
+    s.options.name_count = 4;
+    CU_ASSERT_EQUAL(restore_image(&s.options, cat, result.image.uuid, &s.result, &s.err),
+                    -ERR_PARTIAL);
+    CU_ASSERT_TRUE(scratch_exists(&s, "one", NULL));
+    CU_ASSERT_TRUE(scratch_exists(&s, "d/e/3m", NULL));
+    CU_ASSERT_EQUAL(s.result.files, 2);
+    CU_ASSERT_TRUE(scratch_warned(&s, "x*", "no such name"));
+    CU_ASSERT_TRUE(scratch_warned(&s, "one/*", "no such name"));
     tape_close(library.fault);
     tape_close(library.tape);
     catalog_close(cat);
