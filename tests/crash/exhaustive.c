@@ -48,7 +48,7 @@ struct run {
 };
 
 /* In the order in which they are gone through; see script.h. */
-static const char letters[] = "wsFf0mepyuon";
+static const char letters[] = "wsFf0mepyuong";
 
 #define OPERATIONS (sizeof(letters) - 1)
 

@@ -97,6 +97,18 @@ static void op_erase(struct explorer *e)
     life_erase(l);
 }
 
+/* A long erase, or limbo alone; the number of a call's deletions decides where it can be cut. */
+static void op_purge(struct explorer *e)
+{
+    struct life *l = e->life;
+    uint64_t cuts = l->cuts;
+
+    if (rnd(e, 2))
+        op_erase(e);
+    if (!life_is_off(l) && l->cuts == cuts)
+        life_purge(l, 1 + (uint32_t)rnd(e, 3));
+}
+
 static void op_change(struct explorer *e)
 {
     life_locate_end(e->life, (uint32_t)rnd(e, e->life->now.partitions));
@@ -158,7 +170,7 @@ static const struct {
     {80, false, op_overwrite}, {20, false, op_erase},       {40, false, op_reopen},
     {20, false, op_attribute}, {20, false, op_read_beside}, {5, false, op_read_stale},
     {20, false, op_read_self}, {60, false, op_change},      {8, false, op_format},
-    {20, false, op_undo},
+    {20, false, op_undo},      {10, false, op_purge},
 };
 
 static void operate(struct explorer *e)

@@ -20,10 +20,9 @@
 #include "vtl/store/simdisk.h"
 
 static const char *const scripts[] = {
-    "wsFsfwyRsfuswFmsyepsyEwu",
-    "owFspsFfwpmsyewFuonssynrqsu",
-    "AAAAFApAAoAAfAFnAAu0AAyrAAcAqErAF",
-    "wwwwwwwwwywwww0wwwwynnwwsFawu",
+    "wsFsfwyRsfuswFmsyepsyEwu",          "owFspsFfwpmsyewFuonssynrqsu",
+    "AAAAFApAAoAAfAFnAAu0AAyrAAcAqErAF", "wwwwwwwwwywwww0wwwwynnwwsFawu",
+    "wsFmfwyegwsFumwygunrsqowpsgmegwu",
 };
 
 /* ---- allocations that fail ------------------------------------------------------------------- */

@@ -83,6 +83,7 @@ void life_write_run(struct life *l, uint32_t count);
 void life_filemarks(struct life *l, uint32_t count);
 void life_sync(struct life *l);
 void life_erase(struct life *l);
+void life_purge(struct life *l, uint32_t most); /* so many objects of the store in a call */
 void life_format(struct life *l, const uint64_t *capacities, unsigned count);
 void life_undo(struct life *l, unsigned nth); /* to the nth newest point; none: nothing */
 void life_attribute(struct life *l, uint64_t value);

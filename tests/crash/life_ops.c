@@ -144,6 +144,39 @@ void life_erase(struct life *l)
     life_settle(l, rc, &err);
 }
 
+static int count_points(void *ctx, const struct cartridge_point *point)
+{
+    (void)point;
+    ++*(unsigned *)ctx;
+    return 0;
+}
+
+/* There is nothing to undo any more. */
+static void check_purged(struct life *l)
+{
+    struct error err = ERROR_INIT;
+    unsigned points = 0;
+
+    if (cartridge_points(l->c, count_points, &points, &err) == 0 && points)
+        life_violation(l, "behind a purge there are %u points to go back to", points);
+}
+
+void life_purge(struct life *l, uint32_t most)
+{
+    struct error err = ERROR_INIT;
+    uint64_t left = 0;
+    int rc;
+
+    do {
+        rc = cartridge_purge(l->c, most, &left, &err);
+        if (rc == 0)
+            life_state_certain(l);
+    } while (rc == 0 && left > 0);
+    if (rc == 0 && !life_is_off(l))
+        check_purged(l);
+    life_settle(l, rc, &err);
+}
+
 void life_format(struct life *l, const uint64_t *capacities, unsigned count)
 {
     struct error err = ERROR_INIT;

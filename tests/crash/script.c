@@ -89,6 +89,11 @@ static void step_divide(struct life *l)
     life_format(l, capacities, l->now.partitions == 1 ? 2 : 1);
 }
 
+static void step_purge(struct life *l)
+{
+    life_purge(l, 1);
+}
+
 static void step_undo(struct life *l)
 {
     life_undo(l, 0);
@@ -119,6 +124,7 @@ static const struct {
     {'u', step_unload},
     {'c', life_reopen},
     {'n', step_undo},
+    {'g', step_purge},
     {'o', step_divide},
     {'a', step_attribute},
     {'r', life_refresh},

@@ -7,9 +7,9 @@
  *   h write by habit: all such records look alike but for what is in them
  *   f filemark, not synced    F filemark, synced     y sync             e erase from here on
  *   0 locate the beginning    m locate the middle    E locate the end   p the next partition's end
- *   u unload and load         n undo                 o divide the tape otherwise (1 or 2
- * partitions) a attribute               r a reader beside looks   q ... goes on with what it knew
- *   c close without a sync, and open again
+ *   u unload and load         n undo                 g give limbo up    a attribute
+ *   o divide the tape otherwise (1 or 2 partitions)  c close without a sync, and open again
+ *   r a reader beside looks   q ... goes on with what it knew
  */
 #ifndef CAPSTAN_TESTS_CRASH_SCRIPT_H
 #define CAPSTAN_TESTS_CRASH_SCRIPT_H

@@ -10,6 +10,7 @@
 
 #include "common/bytes.h"
 #include "vtl/cartridge/cartridge.h"
+#include "vtl/cartridge/scrub.h"
 #include "vtl/store/simdisk.h"
 
 struct pack {
@@ -27,11 +28,13 @@ static int pack_object(void *ctx, const char *object, uint64_t size)
 
     if (!data || store_read(p->disk, object, 0, data, (size_t)size, &got, NULL) != 0)
         abort();
-    head[0] = (uint8_t)(strcmp(object, "identity") == 0  ? 0
-                        : strcmp(object, "super.a") == 0 ? 1
-                        : strcmp(object, "super.b") == 0
-                            ? 2
-                            : 2 + strtoul(object + strlen("seg-"), NULL, 16));
+    head[0] =
+        (uint8_t)(strcmp(object, "identity") == 0        ? 0
+                  : strcmp(object, "super.a") == 0       ? 1
+                  : strcmp(object, "super.b") == 0       ? 2
+                  : strcmp(object, "identity.copy") == 0 ? 254
+                  : strcmp(object, "scrub") == 0         ? 255
+                                                 : 2 + strtoul(object + strlen("seg-"), NULL, 16));
     head[1] = (uint8_t)p->sign;
     put_le32(head + 2, (uint32_t)got);
     if (!p->without || strcmp(p->without, object) != 0) {
@@ -92,6 +95,18 @@ static struct cartridge *make(uint64_t seed, const char *letters, struct store *
     return c;
 }
 
+/* It is rotten: there is a quarantine then. */
+static void scrub(struct store *disk)
+{
+    struct cartridge_scrub_options options = {.restart = true};
+    struct cartridge_scrub_report report;
+    struct cartridge *c = NULL;
+
+    if (cartridge_open(disk, CARTRIDGE_READ_ONLY, &c, NULL) == 0)
+        (void)cartridge_scrub(c, &options, &report, NULL);
+    cartridge_close(c);
+}
+
 /* Each tape as it is open, closed, signed, and without one of its objects. */
 static void variants(const char *dir, const char *name, const char *letters)
 {
@@ -118,6 +133,11 @@ static void variants(const char *dir, const char *name, const char *letters)
     (void)simdisk_flip(disk, "super.a", 60, 3, NULL);
     snprintf(path, sizeof(path), "%s-rotten", name);
     save(disk, dir, path, 0, NULL);
+    scrub(disk);
+    snprintf(path, sizeof(path), "%s-scrubbed", name);
+    save(disk, dir, path, 0, NULL);
+    snprintf(path, sizeof(path), "%s-scrubbed-signed", name);
+    save(disk, dir, path, 1, NULL);
     store_close(disk);
 }
 

@@ -3,9 +3,9 @@
  * fuzz_cartridge.c - a cartridge made of the input is opened for reading and for writing, read,
  * positioned, verified and written to.
  *
- * The input is a row of objects: {which: 0 identity, 1 super.a, 2 super.b, n > 2 segment n - 2;
- * sign: 1 its checksums are put right first; length, le32; bytes}.  Signed objects carry the fuzzer
- * past the checksums, as somebody would who means harm.
+ * The input is a row of objects: {which: 0 identity, 1 super.a, 2 super.b, 254 identity.copy, 255
+ * scrub, else segment which - 2; sign: 1 its checksums are put right first; length, le32; bytes}.
+ * Signed objects carry the fuzzer past the checksums, as somebody would who means harm.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "vtl/cartridge/cartridge.h"
 #include "vtl/cartridge/format.h"
+#include "vtl/cartridge/scrub.h"
 #include "vtl/store/simdisk.h"
 
 #define SEGMENTS 8
@@ -52,12 +53,15 @@ static void sign_segment(uint8_t *p, size_t len)
 
 static void sign(unsigned which, uint8_t *p, size_t len)
 {
-    if (which == 0 && len >= IDENTITY_SIZE) {
+    if ((which == 0 || which == 254) && len >= IDENTITY_SIZE) {
         put_le32(p + 252, crc32c(p, 252));
     } else if ((which == 1 || which == 2) && len >= 128) {
         put_le32(p + 120, crc32c(p + 128, len - 128));
         put_le32(p + 124, crc32c(p, 124));
-    } else if (which > 2) {
+    } else if (which == 255 && len >= 64) {
+        put_le32(p + 56, crc32c(p + 64, len - 64));
+        put_le32(p + 60, crc32c(p, 60));
+    } else if (which > 2 && which < 254) {
         sign_segment(p, len);
     }
 }
@@ -76,6 +80,8 @@ static void put_object(struct store *disk, unsigned which, bool signing, const u
         sign(which, copy, len);
     if (which < 3)
         snprintf(name, sizeof(name), "%s", names[which]);
+    else if (which >= 254)
+        snprintf(name, sizeof(name), "%s", which == 255 ? "scrub" : "identity.copy");
     else
         snprintf(name, sizeof(name), "seg-%016x", (which - 3) % SEGMENTS + 1);
     (void)store_put(disk, name, copy, len, NULL);
@@ -115,6 +121,28 @@ static void read_some(struct cartridge *c)
     (void)cartridge_read(c, buf, sizeof(buf), &len, NULL);
 }
 
+static int count_entry(void *ctx, const struct cartridge_quarantine *entry)
+{
+    *(uint64_t *)ctx += entry->count;
+    return 0;
+}
+
+/* What the input's quarantine says, then what a scrub finds, which goes on with its pass. */
+static void scrub(struct cartridge *c)
+{
+    struct cartridge_scrub_options options = {.restart = false};
+    struct cartridge_scrub_report report;
+    struct cartridge_scrub_state state;
+    uint64_t sum = 0;
+
+    (void)cartridge_quarantine(c, count_entry, &sum);
+    cartridge_scrub_state(c, &state);
+    if (sum != state.quarantined)
+        abort();
+    (void)cartridge_scrub(c, &options, &report, NULL);
+    cartridge_scrub_state(c, &state);
+}
+
 static void use(struct store *disk, enum cartridge_mode mode)
 {
     struct cartridge_report report;
@@ -129,6 +157,7 @@ static void use(struct store *disk, enum cartridge_mode mode)
     if (mode == CARTRIDGE_READ_ONLY) {
         (void)cartridge_verify(c, &report, NULL);
         (void)cartridge_refresh(c, NULL);
+        scrub(c);
     } else {
         (void)cartridge_locate(c, 0, 1, NULL);
         (void)cartridge_write(c, "fuzz", 4, NULL, NULL);

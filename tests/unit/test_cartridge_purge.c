@@ -152,6 +152,88 @@ static void test_gone(void)
     store_close(disk);
 }
 
+/* Nothing of it comes back with a power cut, once the purge has said that it is gone. */
+static void test_gone_for_good(void)
+{
+    struct store *disk;
+    struct cartridge *c = new_tape(&disk);
+
+    log_set_level(LOG_LEVEL_ERROR);
+    CHECK_OK(history(c), err);
+    CHECK_OK(erase(c), err);
+    simdisk_power_cut(disk);
+    cartridge_close(c);
+    simdisk_power_cut(disk);
+    CU_ASSERT_EQUAL(found_on(disk), 0);
+    CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err), err);
+    check_kept(c);
+    cartridge_close(c);
+    store_close(disk);
+}
+
+static struct cartridge *rebuilt(struct store *disk)
+{
+    struct cartridge_rebuilt report;
+    struct cartridge *c = NULL;
+
+    CHECK_OK(store_delete(disk, "super.a", &err), err);
+    CHECK_OK(store_delete(disk, "super.b", &err), err);
+    CHECK_OK(cartridge_rebuild(disk, &report, &err), err);
+    CHECK_OK(cartridge_open(disk, CARTRIDGE_READ_WRITE, &c, &err), err);
+    return c;
+}
+
+/* A long erase ends in the middle of a segment, which has no seal then: a map made of the segments
+ * has what was kept, and nothing else; also behind what was written afterwards. */
+static void test_rebuilt(void)
+{
+    struct store *disk;
+    struct cartridge *c = new_tape(&disk);
+    struct cartridge_position pos;
+
+    CHECK_OK(history(c), err);
+    CHECK_OK(erase(c), err);
+    cartridge_close(c);
+    c = rebuilt(disk);
+    check_kept(c);
+    CU_ASSERT_EQUAL(points(c), 0);
+    CHECK_OK(cartridge_set_protected(c, false, &err), err);
+    CHECK_OK(cartridge_locate(c, 0, 12, &err), err);
+    CHECK_OK(put(c, "more", 20), err);
+    cartridge_close(c);
+    c = rebuilt(disk);
+    for (unsigned i = 0; i < 12; i++)
+        CU_ASSERT_TRUE(is_kept(c));
+    cartridge_tell(c, &pos);
+    CU_ASSERT_EQUAL(pos.eod_lba, 32);
+    CHECK_OK(cartridge_verify(c, &(struct cartridge_report){0}, &err), err);
+    cartridge_close(c);
+    store_close(disk);
+}
+
+/* ... and where no COMMIT stands before the cut. */
+static void test_rebuilt_between_commits(void)
+{
+    for (unsigned kept = 1; kept < 30; kept++) {
+        struct cartridge_position pos;
+        struct store *disk;
+        struct cartridge *c = new_tape(&disk);
+
+        CHECK_OK(put(c, "kept", 30), err);
+        CHECK_OK(cartridge_locate(c, 0, kept, &err), err);
+        CHECK_OK(erase(c), err);
+        cartridge_close(c);
+        c = rebuilt(disk);
+        cartridge_tell(c, &pos);
+        CU_ASSERT_EQUAL(pos.eod_lba, kept);
+        CHECK_OK(cartridge_verify(c, &(struct cartridge_report){0}, &err), err);
+        for (unsigned i = 0; i < kept; i++)
+            CU_ASSERT_TRUE(is_kept(c));
+        cartridge_close(c);
+        store_close(disk);
+    }
+}
+
 /* The first call says so, the others delete, and what was begun goes on with another purge. */
 static void test_in_parts(void)
 {
@@ -281,6 +363,9 @@ static void test_failing_store(void)
 
 static const struct check_test tests[] = {
     {"gone", test_gone},
+    {"gone_for_good", test_gone_for_good},
+    {"rebuilt", test_rebuilt},
+    {"rebuilt_between_commits", test_rebuilt_between_commits},
     {"in_parts", test_in_parts},
     {"worm", test_worm},
     {"power_cuts", test_power_cuts},

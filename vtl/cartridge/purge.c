@@ -114,6 +114,7 @@ static int publish_without_limbo(struct cartridge *c, struct error *err)
 struct leftovers {
     struct cartridge *c;
     struct needed alive;
+    struct error *err;
 };
 
 static int find_leftover(void *ctx, const char *object, uint64_t size)
@@ -124,13 +125,13 @@ static int find_leftover(void *ctx, const char *object, uint64_t size)
     (void)size;
     if (!segment_number(object, &gone.seq) || needed_has(&l->alive, gone.seq))
         return 0;
-    return segment_list_add(&l->c->purged, &gone, NULL);
+    return segment_list_add(&l->c->purged, &gone, l->err);
 }
 
 /* What step 3 is to delete: every segment that is not on the tape, also what a crash has left. */
 static int note_purged(struct cartridge *c, struct error *err)
 {
-    struct leftovers l = {.c = c};
+    struct leftovers l = {.c = c, .err = err};
     int rc = needed_make(cartridge_map(c), &l.alive, err);
 
     if (rc)

@@ -135,6 +135,18 @@ static int mend_end(struct rebuild *b, struct segment *seg, const struct place *
     return rc;
 }
 
+/* A long erase cuts an object off behind a record, and what is left of it was committed by what is
+ * gone.  (Or a crash has left whole records by chance: their payloads are looked at, too.) */
+static bool is_cut_back(struct rebuild *b, const struct segment *seg, const struct walk *w)
+{
+    char name[STORE_NAME_MAX + 1];
+    uint64_t size = 0;
+
+    segment_name(seg->seq, name);
+    return !w->end_seen && w->index.count > w->commit.records &&
+           store_size(b->c.store, name, &size, NULL) == 0 && size == w->offset;
+}
+
 /* Where does what was committed of seg end?  Nothing of it: seg->end stays at its beginning.  Only
  * of what nothing came behind, no seal and no other segment, the payloads must tell whether it had
  * come to the disk. */
@@ -150,6 +162,8 @@ static int measure(struct rebuild *b, struct segment *seg, const struct place *n
         rc = walk_run(&b->c, seg, 0, &w, b->err);
     if (rc == 0 && !w.end_seen)
         rc = walk_behind(b, seg, &w, &damaged);
+    if (rc == 0 && !damaged && is_cut_back(b, seg, &w))
+        w.commit = (struct walk_mark){w.offset, w.index.count, w.place};
     good = w.commit.records;
     if (rc == 0 && !damaged && !w.end_seen && !(next && next->lba >= w.commit.place.lba))
         rc =
