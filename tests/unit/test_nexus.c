@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_nexus.c - what a nexus sees: LUNs by view; and target ports in VPD and in reservations. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
 #include "tests/unit/check.h"
 
 #include "common/bytes.h"
@@ -190,6 +194,51 @@ static void test_change(void)
     scsi_nexus_set_view(rig.a, NULL);
     CU_ASSERT_EQUAL(reported(rig.a, 0), 7); /* whoever asks knows, and is not told */
     CU_ASSERT_EQUAL(ready(rig.a, CHANGER), SCSI_GOOD);
+    rig_stop();
+}
+
+static _Atomic bool waiting;
+static bool noticed;
+
+/* A layer that takes its time, until somebody waits for the task to end. */
+static bool wait_for_abort(void *ctx, unsigned lun, const struct scsi_task *task,
+                           struct scsi_failure *failure)
+{
+    (void)ctx;
+    (void)lun;
+    (void)failure;
+    atomic_store(&waiting, true);
+    for (unsigned i = 0; i < 500 && !(noticed = scsi_task_aborted(task)); i++)
+        usleep(10000);
+    return false;
+}
+
+static void *run_ready(void *nexus)
+{
+    ready(nexus, DRIVE);
+    return NULL;
+}
+
+/* A task is found by who wants it to end, although its nexus does not see the unit any more. */
+static void test_abort_after_change(void)
+{
+    static const struct scsi_layer layer = {.command = wait_for_abort};
+    const struct scsi_view nothing = see_nothing();
+    const uint8_t lun[8] = {0, DRIVE};
+    pthread_t thread;
+
+    rig_start();
+    ready(rig.a, DRIVE);
+    scsi_target_set_layer(rig.target, &layer);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, run_ready, rig.a), 0);
+    while (!atomic_load(&waiting))
+        usleep(1000);
+    scsi_nexus_set_view(rig.a, &nothing);
+    CU_ASSERT_EQUAL(scsi_target_manage(rig.target, rig.b, SCSI_TMF_LUN_RESET, lun, 0),
+                    SCSI_TMF_COMPLETE);
+    pthread_join(thread, NULL);
+    CU_ASSERT_TRUE(noticed);
+    scsi_target_set_layer(rig.target, NULL);
     rig_stop();
 }
 
@@ -424,6 +473,7 @@ static const struct check_test tests[] = {
     {"empty_view", test_empty_view},
     {"change", test_change},
     {"hot_drive", test_hot_drive},
+    {"abort_after_change", test_abort_after_change},
     {"port_in_vpd", test_port_in_vpd},
     {"registration_is_of_a_port", test_registration_is_of_a_port},
     {"all_ports", test_all_ports},

@@ -43,6 +43,7 @@ enum scsi_status { /* SAM-6 table 43 */
 
 struct scsi_target;
 struct scsi_nexus;
+struct scsi_lu;
 
 struct scsi_task {
     /* filled in by the transport */
@@ -68,6 +69,7 @@ struct scsi_task {
 
     /* the target's own */
     struct scsi_task *next;
+    struct scsi_lu *lu; /* that has it, whatever the nexus sees meanwhile */
     bool aborted;
     bool no_lu; /* the LUN does not exist */
 };

@@ -226,9 +226,7 @@ void scsi_target_set_layer(struct scsi_target *target, const struct scsi_layer *
 
 bool scsi_task_aborted(const struct scsi_task *task)
 {
-    struct scsi_lu *lu = nexus_lu(task->nexus, task->lun);
-
-    return lu && lu_aborted(lu, task);
+    return lu_aborted(task->lu, task);
 }
 
 unsigned scsi_target_lun_count(const struct scsi_target *target)
@@ -390,13 +388,14 @@ static struct scsi_lu *task_prepare(struct scsi_target *target, struct scsi_task
     task->next = NULL;
     task->aborted = false;
     task->no_lu = lu == NULL;
+    task->lu = lu ? lu : &target->lus[0];
     task->status = SCSI_GOOD;
     task->sense_len = task->in_len = 0;
     task->in_want = task->out_want = 0;
     if (task->cdb_len > SCSI_CDB_MAX)
         task->cdb_len = SCSI_CDB_MAX;
     memset(task->cdb + task->cdb_len, 0, SCSI_CDB_MAX - task->cdb_len);
-    return lu ? lu : &target->lus[0];
+    return task->lu;
 }
 
 void scsi_target_submit(struct scsi_target *target, struct scsi_task *task)
