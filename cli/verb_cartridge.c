@@ -109,10 +109,39 @@ const struct cli_option verb_cartridge_show_options[] = {{NULL, NULL, NULL}};
 static const struct table_column cartridge_columns[] = {
     {"BARCODE", "barcode", TABLE_TEXT},   {"PLACE", "place", TABLE_TEXT},
     {"MEDIA", "media", TABLE_TEXT},       {"STATE", "state", TABLE_TEXT},
-    {"USED", "used", TABLE_SIZE},         {"CAPACITY", "capacity", TABLE_SIZE},
+    {"USED", "used", TABLE_SIZE},         {"LEFT", "remaining", TABLE_SIZE},
+    {"CAPACITY", "capacity", TABLE_SIZE}, {"PARTITION", "partition", TABLE_TEXT},
     {"FILES", "filemarks", TABLE_NUMBER}, {"WORM", "worm", TABLE_YES},
     {"CREATED", "created", TABLE_TIME},
 };
+
+/* For people, a line for each partition of a tape that has several; the first has the rest. */
+static json_t *partition_rows(json_t *cartridges)
+{
+    json_t *rows = json_array(), *row, *part;
+    size_t i, p;
+
+    json_array_foreach (cartridges, i, row) {
+        json_t *partitions = json_object_get(row, "partitions");
+
+        if (json_array_size(partitions) < 2) {
+            json_array_append(rows, row);
+            continue;
+        }
+        json_array_foreach (partitions, p, part) {
+            json_t *line = p == 0 ? json_copy(row) : json_object();
+            char number[24];
+
+            snprintf(number, sizeof(number), "%zu", p);
+            if (p > 0)
+                json_object_set(line, "barcode", json_object_get(row, "barcode"));
+            json_object_update(line, part);
+            json_object_set_new(line, "partition", json_string(number));
+            json_array_append_new(rows, line);
+        }
+    }
+    return rows;
+}
 
 int verb_cartridge_list(struct cli *cli, struct error *err)
 {
@@ -120,7 +149,9 @@ int verb_cartridge_list(struct cli *cli, struct error *err)
     int rc = cli_perform(cli, "cartridge.list", NULL, &result, err);
 
     if (!rc)
-        rc = cli_print_rows(cli, "cartridges", json_incref(json_object_get(result, "cartridges")),
+        rc = cli_print_rows(cli, "cartridges",
+                            cli->json ? json_incref(json_object_get(result, "cartridges"))
+                                      : partition_rows(json_object_get(result, "cartridges")),
                             cartridge_columns, ARRAY_LENGTH(cartridge_columns), err);
     json_decref(result);
     return rc;
@@ -188,6 +219,22 @@ static void print_member(const char *key, const json_t *value)
         printf("%-14s %s\n", i ? "" : key, json_string_value(item));
 }
 
+static void print_partitions(const json_t *partitions)
+{
+    char used[16], left[16], capacity[16];
+    size_t i;
+    json_t *p;
+
+    json_array_foreach (partitions, i, p)
+        printf("partition %-4zu %s used, %s left of %s; %" JSON_INTEGER_FORMAT
+               " objects, %" JSON_INTEGER_FORMAT " of them filemarks\n",
+               i, size_text(used, (uint64_t)json_get_integer(p, "used", 0)),
+               size_text(left, (uint64_t)json_get_integer(p, "remaining", 0)),
+               size_text(capacity, (uint64_t)json_get_integer(p, "capacity", 0)),
+               (json_int_t)json_get_integer(p, "objects", 0),
+               (json_int_t)json_get_integer(p, "filemarks", 0));
+}
+
 int verb_cartridge_show(struct cli *cli, struct error *err)
 {
     json_t *result = NULL, *cartridge, *value;
@@ -202,7 +249,9 @@ int verb_cartridge_show(struct cli *cli, struct error *err)
         rc = cli_print_json(result, err);
     } else if (!rc) {
         json_object_foreach (cartridge, key, value)
-            if (!strstr(key, "_ns"))
+            if (strcmp(key, "partitions") == 0)
+                print_partitions(value);
+            else if (!strstr(key, "_ns"))
                 print_member(key, value);
     }
     json_decref(result);

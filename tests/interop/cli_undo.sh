@@ -21,6 +21,13 @@ check "what is on it is not the second" test "$(content UND001L8)" = second
 expect 0 '"blocks": 1' "$capstan" cartridge undo UND001L8 --list --json
 point=$(sed -n 's/.*"point": \([0-9]*\).*/\1/p' <<<"$out")
 
+# A divided one: what is in each partition, and what is left there.
+expect 0 'DIV001L8' "$capstan" cartridge create DIV001L8
+check "it can't be divided" "$overwrite" "$CAPSTAN_ROOT/cartridges/DIV001L8" divide three
+expect 0 '^partition 1 +5 B used, 1.0 GB left of 1.0 GB; 1 objects' "$capstan" cartridge show DIV001L8
+expect 0 '"remaining": 999999995' "$capstan" cartridge show DIV001L8 --json
+expect 0 '^DIV001L8 .* 5 B +1.0 GB +1.0 GB +1 ' "$capstan" cartridge list
+
 expect 1 "can't go back to 4000" "$capstan" cartridge undo UND001L8 --to 4000
 expect 0 'until .*: 1 blocks, 0 filemarks' "$capstan" cartridge undo UND001L8
 check "what is on it is not the first" test "$(content UND001L8)" = first

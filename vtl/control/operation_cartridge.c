@@ -162,12 +162,38 @@ int operation_cartridge_adopt(struct control *control, const json_t *args, json_
 
 /* ---- list and show ----------------------------------------------------------------------- */
 
+/* What is in each partition and what has room there; c stands in partition 0 afterwards. */
+static json_t *describe_partitions(struct cartridge *c)
+{
+    json_t *list = json_array();
+
+    for (unsigned p = cartridge_partition_count(c); list && p-- > 0;) {
+        struct cartridge_position pos;
+        json_t *entry;
+
+        if (cartridge_locate(c, p, 0, NULL) == 0)
+            cartridge_locate_end(c);
+        cartridge_tell(c, &pos);
+        entry = json_pack("{sisIsIsIsIsI}", "partition", (int)p, "capacity",
+                          (json_int_t)cartridge_partition_capacity(c, p), "used",
+                          (json_int_t)pos.used, "remaining", (json_int_t)pos.remaining, "objects",
+                          (json_int_t)pos.eod_lba, "filemarks", (json_int_t)pos.file);
+        if (!entry || json_array_insert_new(list, 0, entry)) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
 static int describe(json_t *row, struct cartridge *c, struct error *err)
 {
     const struct cartridge_identity *id = cartridge_identity(c);
     struct cartridge_position pos;
-    json_t *more;
+    json_t *more, *partitions = describe_partitions(c);
 
+    if (!partitions || json_object_set_new(row, "partitions", partitions))
+        return operation_no_memory(err);
     cartridge_locate_end(c);
     cartridge_tell(c, &pos);
     more = json_pack("{sssIsIsIsIsIsIsbsb}", "media", media_name(id->density), "capacity",
