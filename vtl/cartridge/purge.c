@@ -186,12 +186,10 @@ int cartridge_purge(struct cartridge *c, uint32_t most, uint64_t *left, struct e
     *left = 0;
     if (rc || c->identity.worm)
         return rc;
-    if (c->purged.count == 0 || cartridge_map(c)->limbo.count > 0) {
-        rc = writer_settle(c, err);
-        if (rc == 0)
-            rc = give_up(c, err);
-        recover_drop(c);
-    }
+    rc = writer_settle(c, err);
+    if (rc == 0 && (c->purged.count == 0 || cartridge_map(c)->limbo.count > 0 || c->dirty))
+        rc = give_up(c, err);
+    recover_drop(c);
     if (rc == 0)
         rc = delete_some(c, most, err);
     *left = c->purged.count;
