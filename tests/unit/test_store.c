@@ -73,32 +73,6 @@ static int stop_at_once(void *ctx, const char *name, uint64_t size)
     return 7;
 }
 
-/* Write five pieces in the background, the last one synced: done when one says so. */
-static void exercise_background(struct store *s)
-{
-    static const char piece[] = "piece";
-    char whole[26] = "";
-    uint64_t offset = 0;
-    int rc;
-
-    for (unsigned i = 0; i < 5; i++, offset += 5) {
-        CHECK_OK(store_write_begin(s, "behind", offset, piece, 5, i == 4, &err), err);
-        CU_ASSERT_TRUE(append(s, "beside", offset, piece) == 0); /* others are free */
-        do
-            rc = store_write_end(s, "behind", i % 2, &err);
-        while (rc == -ERR_BUSY && i % 2 == 0);
-        CHECK_OK(rc, err);
-        memcpy(whole + offset, piece, 6);
-    }
-    CU_ASSERT_TRUE(holds(s, "behind", whole));
-    rc = store_write_begin(s, "behind", 3, piece, 5, false, &err); /* now, or at its end */
-    CHECK_FAILS(rc ? rc : store_write_end(s, "behind", true, &err), ERR_RANGE, err);
-    CHECK_OK(append(s, "behind", offset, piece), err);
-    CHECK_FAILS(store_write_begin(s, ".x", 0, piece, 5, false, &err), ERR_RANGE, err);
-    CHECK_OK(store_delete(s, "behind", &err), err);
-    CHECK_OK(store_delete(s, "beside", &err), err);
-}
-
 /* What every back end must do. */
 static void exercise(struct store *s)
 {
@@ -142,25 +116,6 @@ static void exercise(struct store *s)
     store_unlock(s);
     CHECK_OK(store_lock(s, &err), err);
     CU_ASSERT_TRUE(store_now(s) > 0);
-    exercise_background(s);
-}
-
-/* Who goes away while something is being written waits for it; it is all there then. */
-static void test_closed_at_work(void)
-{
-    static uint8_t large[5 << 20], back[sizeof(large)];
-    struct store *s = directory();
-    size_t got = 0;
-
-    memset(large, 0x5a, sizeof(large));
-    CHECK_OK(store_write_begin(s, "large", 0, large, sizeof(large), true, &err), err);
-    store_close(s);
-    CHECK_OK(store_directory_open(dir, false, &s, &err), err);
-    CHECK_OK(store_read(s, "large", 0, back, sizeof(back), &got, &err), err);
-    CU_ASSERT_TRUE(got == sizeof(large) && memcmp(large, back, got) == 0);
-    CHECK_FAILS(store_write_end(s, "large", true, &err), ERR_STATE, err);
-    store_close(s);
-    remove_directory();
 }
 
 static void test_every_back_end(void)
@@ -624,7 +579,6 @@ static void test_clone_refused(void)
 
 static const struct check_test tests[] = {
     {"every_back_end", test_every_back_end},
-    {"closed_at_work", test_closed_at_work},
     {"names", test_names},
     {"only_regular_files", test_only_regular_files},
     {"directory_opening", test_directory_opening},

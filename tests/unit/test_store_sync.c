@@ -53,29 +53,8 @@ static void test_sync_twice(void)
     scratch_remove(scratch);
 }
 
-/* The same, of a sync in the background: who asks for its end is told, and once is enough. */
-static void test_sync_in_background(void)
-{
-    struct store *s = NULL;
-
-    CU_ASSERT_EQUAL_FATAL(mkdir(scratch, 0700), 0); /* the one before removed it */
-    CHECK_OK(store_directory_open(scratch, true, &s, &err), err);
-    CHECK_OK(store_write_begin(s, "one", 0, "abc", 3, true, &err), err);
-    CHECK_OK(store_write_end(s, "one", true, &err), err);
-    fail_next = 1;
-    CHECK_OK(store_write_begin(s, "one", 3, "def", 3, true, &err), err);
-    CHECK_FAILS(store_write_end(s, "one", true, &err), ERR_IO, err);
-    CHECK_FAILS(store_sync(s, "one", &err), ERR_IO, err);
-    CHECK_FAILS(store_write_begin(s, "one", 6, "ghi", 3, true, &err), ERR_IO, err);
-    CHECK_OK(store_write_begin(s, "two", 0, "def", 3, true, &err), err);
-    CHECK_OK(store_write_end(s, "two", true, &err), err);
-    store_close(s);
-    scratch_remove(scratch);
-}
-
 static const struct check_test tests[] = {
     {"sync_twice", test_sync_twice},
-    {"sync_in_background", test_sync_in_background},
 };
 
 CHECK_MAIN("store sync", tests)

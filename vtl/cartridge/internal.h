@@ -247,45 +247,26 @@ bool segment_number(const char *name, uint64_t *seq); /* false: it is no segment
  * between two of them (LTFS does) goes on in both where it was.  At most one owes a sync: who
  * begins to write in another partition waits for it (write.c).
  *
- * A full window ends in a COMMIT and is synced in the background while the next one is collected:
- *
- *        durable, named |  under: it is synced  |  buf: collected      (bytes of the segment)
- *                       |                COMMIT |
- *                                               base
- *
- * Nothing of buf is handed to the store as long as there is an `under`: an object that the store
- * has behind a COMMIT proves that its sync succeeded.
- *
  *             writer_begin             first good settle              writer_end
  *   closed ------------------> unpublished -----------> published -----------> closed
  *      ^                            |                       |
  *      |     writer_abandon (a rescue failed: data lost)    |
  *      +----------------------------+-----------------------+
  */
-struct owed {
-    uint8_t *buf;
-    size_t len, room;
-    struct place end; /* behind it */
-};
-
 struct writer {
     bool open;
     bool published; /* a superblock names the segment */
     bool pending;   /* records behind the last COMMIT */
     uint32_t partition;
     uint64_t seq, epoch;
-    bool running; /* the store writes `moving` bytes of under, else of buf or lent */
-    size_t moving;
-    uint8_t *lent;             /* what buf was when that was begun; NULL: it still is */
-    struct owed under;         /* the bytes before base whose sync was begun; len 0: none */
-    uint64_t base;             /* offset of buf[0]: all before it and `under` is durable, named */
+    uint64_t base;             /* offset of buf[0]: everything before it is durable and named */
     uint8_t *buf;              /* the segment's bytes from base on */
     size_t len, flushed, room; /* of buf: filled, handed to the store, allocated */
+    size_t stored;             /* of buf: covered by a good sync */
     uint64_t header;           /* offset of the last header */
     uint32_t chain;
     uint64_t end_offset; /* of the END record; 0: none */
-    struct place good;   /* up to here a good sync has come */
-    struct place synced; /* ... and a superblock knows: where `under`, else buf begins */
+    struct place synced; /* what base stands for */
     struct segment_index index;
 };
 
@@ -318,18 +299,6 @@ int writer_settle(struct cartridge *c, struct error *err);
 /* Settle all, then seal and close the segment of w, if it has one. */
 int writer_end(struct cartridge *c, struct writer *w, struct error *err);
 int writer_end_all(struct cartridge *c, struct error *err);
-
-/* Let nothing be under way in the store any more, whatever comes of it. */
-void writer_stop(struct cartridge *c, struct writer *w);
-
-/* Has w anything that is not durable and named? */
-static inline bool writer_owes(const struct writer *w)
-{
-    return w->open && w->under.len + w->len > 0;
-}
-
-/* Read bytes of the segment from offset on; false: they are not in memory. */
-bool writer_read(const struct writer *w, uint64_t offset, void *buf, size_t len, size_t *got);
 
 /* Has a partition other than this one anything that is not synced? */
 bool writer_others_owe(const struct cartridge *c, uint32_t partition);

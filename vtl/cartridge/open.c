@@ -167,7 +167,7 @@ static int recover_tail(struct cartridge *c, struct segment *seg, struct walk *w
     if (rc == 0)
         return 0;
     to->open = false;
-    to->len = to->flushed = 0;
+    to->len = to->flushed = to->stored = 0;
     if (rc != -ERR_NO_SPACE)
         return error_set(err, why.code, "cartridge %s can't be recovered: %s", c->identity.barcode,
                          why.message);
@@ -446,7 +446,6 @@ void cartridge_close(struct cartridge *c)
         store_unlock(c->store);
     }
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++) {
-        writer_stop(c, &c->writer[p]);
         writer_free(&c->writer[p]);
         walk_free(&c->tail[p]);
     }

@@ -64,10 +64,8 @@ void cartridge_tell(const struct cartridge *c, struct cartridge_position *pos)
         const struct writer *w = &c->writer[p];
 
         end = map_end(&c->super.map, p);
-        if (!w->open || (!w->pending && w->under.len == 0))
-            continue;
-        pos->unsynced += end.lba - w->synced.lba;
-        pos->unsynced_bytes += end.used - w->synced.used;
+        pos->unsynced += w->open && w->pending ? end.lba - w->synced.lba : 0;
+        pos->unsynced_bytes += w->open && w->pending ? end.used - w->synced.used : 0;
     }
 }
 

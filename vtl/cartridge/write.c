@@ -76,7 +76,7 @@ static int prepare(struct cartridge *c, struct error *err)
         rc = writer_settle(c, err);
     /* What was cut or lost elsewhere came before what is written now: no crash may bring it back
      * beside it.  (A segment that is not published yet says so itself, with its first commit.) */
-    if (rc == 0 && c->dirty && w->open && w->published && !writer_owes(w))
+    if (rc == 0 && c->dirty && w->open && w->published && w->len == 0)
         rc = super_publish(c, err);
     if (rc)
         return rc;

@@ -3,32 +3,27 @@
  * writer.c - the open segment; the states are drawn in internal.h.
  *
  * buf holds the bytes of the segment from `base` on, and base moves only when a sync succeeded.
- * (What a sync in the background is to cover stays in `under` as long.)  So whatever the store does
- * with a failed append or sync, the data is still here, and the rescue writes it to a fresh
- * segment, with a new epoch, as if the old one had ended at its last good sync.  A sync that
+ * So whatever the store does with a failed append or sync, the data is still here, and the rescue
+ * writes it to a fresh segment, with a new epoch, as if the old one had ended at base.  A sync that
  * failed is never asked again: the kernel may have thrown the dirty pages away and report success.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/log.h"
 #include "vtl/cartridge/internal.h"
 
 #define PUSH_SIZE    (1u << 20)  /* bytes worth a write of their own, at most */
-#define WINDOW_SIZE  (32u << 20) /* bytes that one sync covers, at most (and one block) */
+#define WINDOW_SIZE  (32u << 20) /* bytes without a sync, at most (and one block) */
 #define WINDOW_PARTS 8           /* ... of a segment */
 #define WINDOW_LEAST 4096u
-#define HUGE_PAGE    ((size_t)2 << 20)
 
 static uint64_t writer_offset(const struct writer *w)
 {
     return w->base + w->len;
 }
 
-/* Small segments have small windows, so tests with some of 16 KiB go all the ways that 256 MiB do.
- */
+/* Small segments have small windows: tests with some of 16 KiB go all the ways of 256 MiB. */
 static size_t window_size(const struct cartridge *c)
 {
     uint32_t part = c->identity.segment_size / WINDOW_PARTS;
@@ -46,49 +41,21 @@ static size_t push_size(const struct cartridge *c)
 void writer_free(struct writer *w)
 {
     free(w->buf);
-    free(w->under.buf);
-    free(w->lent);
     index_free(&w->index);
     memset(w, 0, sizeof(*w));
-}
-
-/* A window is gone through from end to end: in small pages each of them would cost a fault. */
-static uint8_t *window_alloc(size_t room)
-{
-    uint8_t *buf = aligned_alloc(HUGE_PAGE, room);
-
-    if (buf)
-        (void)madvise(buf, room, MADV_HUGEPAGE); /* only advice */
-    return buf;
-}
-
-/* What the buffer grows to.  Memory that nothing touches is none: a large one is made whole. */
-static size_t writer_room(const struct writer *w, uint64_t want)
-{
-    size_t room = w->room ? w->room : 4096;
-
-    while (room < want)
-        room *= 2;
-    if (room >= HUGE_PAGE && room < 2 * WINDOW_SIZE)
-        room = 2 * WINDOW_SIZE;
-    return room < HUGE_PAGE ? room : (room + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 }
 
 static int writer_reserve(struct writer *w, uint64_t extra, struct error *err)
 {
     uint64_t want = w->len + extra;
-    size_t room = writer_room(w, want);
+    size_t room = w->room ? w->room : 4096;
     uint8_t *buf;
 
     if (want <= w->room)
         return 0;
-    buf = room >= HUGE_PAGE ? window_alloc(room) : malloc(room);
-    if (buf && w->len > 0)
-        memcpy(buf, w->buf, w->len);
-    if (buf && w->running && w->under.len == 0 && !w->lent) /* the store is reading w->buf */
-        w->lent = w->buf;
-    else if (buf)
-        free(w->buf);
+    while (room < want)
+        room *= 2;
+    buf = realloc(w->buf, room);
     if (!buf)
         return error_set(err, ERR_NO_MEMORY, "no memory to buffer what is written");
     w->buf = buf;
@@ -99,29 +66,6 @@ static int writer_reserve(struct writer *w, uint64_t extra, struct error *err)
 static struct segment *writer_segment(struct cartridge *c, const struct writer *w)
 {
     return map_last(cartridge_map(c), w->partition);
-}
-
-bool writer_read(const struct writer *w, uint64_t offset, void *buf, size_t len, size_t *got)
-{
-    uint64_t under = w->base - w->under.len, at;
-    size_t done = 0;
-
-    if (offset < under)
-        return false;
-    if (offset < w->base) {
-        at = offset - under;
-        done = w->under.len - at < len ? w->under.len - (size_t)at : len;
-        memcpy(buf, w->under.buf + at, done);
-        offset = w->base;
-    }
-    at = offset - w->base;
-    *got = done;
-    if (at >= w->len || done == len)
-        return true;
-    len = w->len - at < len - done ? w->len - (size_t)at : len - done;
-    memcpy((uint8_t *)buf + done, w->buf + at, len);
-    *got += len;
-    return true;
 }
 
 /* ---- records --------------------------------------------------------------------------------- */
@@ -189,11 +133,11 @@ int writer_begin(struct cartridge *c, uint32_t partition, struct error *err)
     w->chain = record_chain(w->buf, SEGMENT_HEADER_SIZE, h.epoch);
     w->len = SEGMENT_HEADER_SIZE;
     w->base = w->header = w->end_offset = 0;
-    w->flushed = w->under.len = 0;
+    w->flushed = w->stored = 0;
     w->partition = partition;
     w->seq = h.seq;
     w->epoch = h.epoch;
-    w->synced = w->good = seg.first;
+    w->synced = seg.first;
     w->open = true;
     w->published = w->pending = false;
     c->dirty = true;
@@ -228,100 +172,32 @@ static int writer_flush(struct cartridge *c, struct writer *w, struct error *err
     return 0;
 }
 
-/* Hand over all there is, with a COMMIT at the end. */
-static int writer_flush_commit(struct cartridge *c, struct writer *w, struct error *err)
-{
-    int rc = 0;
-
-    if (w->pending)
-        rc = writer_append(c, w, &(struct record){.type = RECORD_COMMIT}, NULL, err);
-    return rc ? rc : writer_flush(c, w, err);
-}
-
-/* See what came of the work in the background, if there is any: ERR_BUSY, it goes on. */
-static int writer_look(struct cartridge *c, struct writer *w, bool wait, struct error *err)
-{
-    char name[STORE_NAME_MAX + 1];
-    int rc;
-
-    if (!w->running)
-        return 0;
-    segment_name(w->seq, name);
-    rc = store_write_end(c->store, name, wait, err);
-    if (rc == -ERR_BUSY)
-        return rc;
-    w->running = false;
-    free(w->lent);
-    w->lent = NULL;
-    if (rc == 0 && w->under.len > 0)
-        w->good = w->under.end;
-    else if (rc == 0)
-        w->flushed += w->moving;
-    return rc;
-}
-
-void writer_stop(struct cartridge *c, struct writer *w)
-{
-    (void)writer_look(c, w, true, NULL);
-}
-
-/* Have what was collected written, and at the end of a window synced, in the background. */
-static int writer_start(struct cartridge *c, struct writer *w, bool sync, struct error *err)
-{
-    struct owed spare = w->under;
-    char name[STORE_NAME_MAX + 1];
-    int rc = 0;
-
-    if (sync && w->pending)
-        rc = writer_append(c, w, &(struct record){.type = RECORD_COMMIT}, NULL, err);
-    if (rc)
-        return rc;
-    segment_name(w->seq, name);
-    w->moving = w->len - w->flushed;
-    rc = store_write_begin(c->store, name, w->base + w->flushed, w->buf + w->flushed, w->moving,
-                           sync, err);
-    if (rc)
-        return rc;
-    w->running = true;
-    room_ask(c);
-    if (!sync)
-        return 0;
-    w->under = (struct owed){w->buf, w->len, w->room, writer_segment(c, w)->end};
-    w->base += w->len;
-    w->buf = spare.buf;
-    w->room = spare.room;
-    w->len = w->flushed = 0;
-    return 0;
-}
-
 /* One COMMIT, one sync. */
 static int writer_store(struct cartridge *c, struct writer *w, struct error *err)
 {
     char name[STORE_NAME_MAX + 1];
-    int rc = writer_look(c, w, true, err);
+    int rc = 0;
 
-    if (rc || w->len == 0)
-        return rc;
-    rc = writer_flush_commit(c, w, err);
+    if (w->pending)
+        rc = writer_append(c, w, &(struct record){.type = RECORD_COMMIT}, NULL, err);
+    if (rc == 0)
+        rc = writer_flush(c, w, err);
     if (rc)
         return rc;
     segment_name(w->seq, name);
     rc = store_sync(c->store, name, err);
     if (rc == 0)
-        w->good = writer_segment(c, w)->end;
+        w->stored = w->len;
     return rc;
 }
 
-/* What is stored is named, too: the buffers need not hold it any more. */
+/* What is stored is named, too: the buffer need not hold it any more. */
 static void writer_release(struct cartridge *c, struct writer *w)
 {
     w->published = true;
-    w->under.len = 0;
-    w->synced = w->good;
-    if (w->good.lba < writer_segment(c, w)->end.lba) /* only `under` was */
-        return;
     w->base += w->len;
-    w->len = w->flushed = 0;
+    w->len = w->flushed = w->stored = 0;
+    w->synced = writer_segment(c, w)->end;
 }
 
 int writer_commit(struct cartridge *c, struct writer *w, struct error *err)
@@ -350,38 +226,11 @@ static void writer_give_back(struct cartridge *c, struct writer *w)
         (void)store_delete(c->store, name, NULL);
 }
 
-/* Make `under` and the buffer one again, when nothing is running.  false: there is no memory for
- * that, and it is lost. */
-static bool writer_join(struct writer *w)
-{
-    struct owed under = w->under;
-    uint8_t *both = under.len ? realloc(under.buf, under.len + w->len) : NULL;
-
-    if (under.len == 0)
-        return true;
-    w->under = (struct owed){.buf = NULL};
-    w->base -= under.len;
-    w->flushed = 0;
-    if (!both) {
-        free(under.buf);
-        w->len = 0;
-        return false;
-    }
-    if (w->len > 0)
-        memcpy(both + under.len, w->buf, w->len);
-    free(w->buf);
-    w->buf = both;
-    w->len += under.len;
-    w->room = w->len;
-    return true;
-}
-
 /* Let the segment end at what is durable of it, and close it.  The buffer is left as it is. */
 static void writer_cut(struct cartridge *c, struct writer *w)
 {
     struct segment *seg = writer_segment(c, w);
 
-    assert(!w->running && w->under.len == 0);
     w->open = false;
     c->dirty = true;
     writer_give_back(c, w);
@@ -413,15 +262,13 @@ static int writer_repeat(struct cartridge *c, struct writer *w, const uint8_t *o
 /* Store what w owes in a fresh segment. */
 static int writer_rescue(struct cartridge *c, struct writer *w, int reason, struct error *err)
 {
-    bool owes = writer_segment(c, w)->end.lba > w->synced.lba, joined = writer_join(w);
     size_t skip = w->base == 0 ? SEGMENT_HEADER_SIZE : 0;
     size_t len = w->len;
+    bool owes = writer_segment(c, w)->end.lba > w->synced.lba;
     uint8_t *old = w->buf;
     int rc;
 
-    if (!joined)
-        return error_set(err, ERR_NO_MEMORY, "no memory to write the data again");
-    w->len = w->flushed = 0;
+    w->len = w->flushed = w->stored = 0;
     writer_cut(c, w);
     if (!owes) /* only a seal failed; without it the segment is as good */
         return 0;
@@ -442,16 +289,14 @@ static int writer_rescue(struct cartridge *c, struct writer *w, int reason, stru
 static int writer_abandon(struct cartridge *c, struct writer *w, int reason,
                           const struct error *why, struct error *err)
 {
-    size_t from;
+    size_t from = w->base == 0 ? SEGMENT_HEADER_SIZE : 0;
     struct place end;
 
-    (void)writer_join(w);
-    from = w->base == 0 && w->len > 0 ? SEGMENT_HEADER_SIZE : 0;
     if (w->open)
         writer_cut(c, w);
     end = map_end(cartridge_map(c), w->partition);
     recover_keep(c, w, from, end.lba);
-    w->len = w->flushed = 0;
+    w->len = w->flushed = w->stored = 0;
     c->lost = true;
     c->lost_partition = w->partition;
     if (c->pos.partition == w->partition && c->pos.at.lba > end.lba)
@@ -481,36 +326,18 @@ static int writer_save(struct cartridge *c, struct writer *w, int reason, const 
     return writer_abandon(c, w, reason, why, err);
 }
 
-/* Publish what is stored of each partition: the tape, as the superblock has it, ends there. */
-static int publish_stored(struct cartridge *c, struct error *err)
-{
-    struct place ends[CARTRIDGE_PARTITIONS];
-    int rc;
-
-    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
-        if (c->writer[p].open) {
-            ends[p] = writer_segment(c, &c->writer[p])->end;
-            writer_segment(c, &c->writer[p])->end = c->writer[p].good;
-        }
-    rc = super_publish(c, err);
-    for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
-        if (c->writer[p].open)
-            writer_segment(c, &c->writer[p])->end = ends[p];
-    return rc;
-}
-
 /* Publish the segments that were stored for the first time.  A second try, with what limbo had of
  * the room, is all that can be done: if it fails they are lost. */
 static int publish_fresh(struct cartridge *c, struct error *err)
 {
     struct error why = ERROR_INIT;
-    int reason = publish_stored(c, &why), rc = 0;
+    int reason = super_publish(c, &why), rc = 0;
 
     if (reason) {
         log_warning("cartridge %s: %s; trying again", c->identity.barcode, why.message);
         if (reason == -ERR_NO_SPACE)
             super_drop_limbo(c);
-        reason = publish_stored(c, &why);
+        reason = super_publish(c, &why);
     }
     for (uint32_t p = 0; reason && p < CARTRIDGE_PARTITIONS; p++)
         if (c->writer[p].open && !c->writer[p].published)
@@ -529,7 +356,7 @@ static int settle(struct cartridge *c, struct writer *bad, int reason, const str
         struct writer *w = &c->writer[p];
         struct error mine = ERROR_INIT;
 
-        if (!writer_owes(w) && (!w->open || w != bad))
+        if (!w->open || (w->len == 0 && w != bad))
             continue;
         rc = w == bad ? writer_save(c, w, reason, why, first ? NULL : err)
                       : writer_save(c, w, writer_store(c, w, &mine), &mine, first ? NULL : err);
@@ -538,7 +365,7 @@ static int settle(struct cartridge *c, struct writer *bad, int reason, const str
     }
     rc = fresh ? publish_fresh(c, first ? NULL : err) : 0;
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
-        if (writer_owes(&c->writer[p]))
+        if (c->writer[p].open && c->writer[p].len > 0)
             writer_release(c, &c->writer[p]);
     return first ? first : rc;
 }
@@ -551,7 +378,7 @@ int writer_settle(struct cartridge *c, struct error *err)
 bool writer_others_owe(const struct cartridge *c, uint32_t partition)
 {
     for (uint32_t p = 0; p < CARTRIDGE_PARTITIONS; p++)
-        if (p != partition && writer_owes(&c->writer[p]))
+        if (p != partition && c->writer[p].open && c->writer[p].len > 0)
             return true;
     return false;
 }
@@ -618,18 +445,10 @@ int writer_push(struct cartridge *c, struct writer *w, struct error *err)
     if (writer_offset(w) >= c->identity.segment_size || w->index.count >= SEGMENT_RECORDS_MAX ||
         w->index.end.files >= UINT32_MAX / 2)
         return writer_end(c, w, err);
+    if (w->len >= window_size(c))
+        return writer_settle(c, err);
     if (w->len - w->flushed < push_size(c))
         return 0;
-    rc = writer_look(c, w, w->len >= window_size(c), &why);
-    if (rc)
-        return rc == -ERR_BUSY ? 0 : settle(c, w, rc, &why, err);
-    if (w->under.len > 0) {
-        rc = w->published ? 0 : publish_fresh(c, err);
-        if (rc)
-            return rc;
-        writer_release(c, w);
-    }
-    /* A piece by the way: waking a thread for it takes longer where processors are scarce. */
-    rc = w->len < window_size(c) ? writer_flush(c, w, &why) : writer_start(c, w, true, &why);
+    rc = writer_flush(c, w, &why);
     return rc ? settle(c, w, rc, &why, err) : 0;
 }

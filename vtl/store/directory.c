@@ -10,9 +10,7 @@
  *      once per descriptor opened before the failure; a fresh one may never hear of it.
  *   3. After a failed sync the object's writer is poisoned: every later append and sync fails, so
  *      that "the second fsync succeeded" can't be taken for stored data (fsyncgate).
- *   4. What was begun in the background is done by a thread of the object's writer; whoever does
- *      anything else with that object waits for it first.
- *   5. Names beginning with '.' are ours: .lock, .guard.<object> and .put.<object>; store_list()
+ *   4. Names beginning with '.' are ours: .lock, .guard.<object> and .put.<object>; store_list()
  *      shows none of them.
  *
  * Reads open, read and close: no descriptor is kept, so a reader sees each store_put() of any
@@ -45,29 +43,6 @@
 #define GUARD_NAPS      2000 /* ten seconds */
 #define PATH_SHOWN      256
 
-struct directory;
-
-/* Work in the background.  Its thread lives from the first of it to the end of the writer:
- *
- *   IDLE --write_begin--> GIVEN --the thread--> DONE --write_end--> IDLE          any --> QUIT
- */
-enum work_state { WORK_IDLE, WORK_GIVEN, WORK_DONE, WORK_QUIT };
-
-struct work {
-    pthread_mutex_t mutex; /* protects state; the rest belongs to the thread while it is GIVEN */
-    pthread_cond_t turn;
-    pthread_t thread;
-    bool threaded;
-    enum work_state state;
-    struct directory *of;
-    const void *data;
-    size_t len;
-    uint64_t offset;
-    bool sync;
-    int result;
-    struct error why;
-};
-
 /* An object that this handle has appended to, cut or synced. */
 struct writer {
     struct writer *next;
@@ -77,7 +52,6 @@ struct writer {
     _Atomic bool dirty;    /* in use, or something since the last good sync: not to be closed */
     bool named;            /* the directory entry is durable */
     _Atomic bool poisoned; /* invariant 3 */
-    struct work work;
 };
 
 struct directory {
@@ -156,27 +130,10 @@ static struct writer *writer_take(struct directory *d, const char *object)
     return NULL;
 }
 
-/* Wait for the work of w to be done, and leave its state at `then`. */
-static void work_leave(struct work *work, enum work_state then)
-{
-    CLEANUP_UNLOCK(&work->mutex);
-
-    while (work->state == WORK_GIVEN)
-        pthread_cond_wait(&work->turn, &work->mutex);
-    work->state = then;
-    pthread_cond_broadcast(&work->turn);
-}
-
 static void writer_free(struct writer *w)
 {
-    if (!w)
-        return;
-    work_leave(&w->work, WORK_QUIT);
-    if (w->work.threaded)
-        pthread_join(w->work.thread, NULL);
-    pthread_cond_destroy(&w->work.turn);
-    pthread_mutex_destroy(&w->work.mutex);
-    close(w->fd);
+    if (w)
+        close(w->fd);
     free(w);
 }
 
@@ -210,9 +167,6 @@ static int writer_open(struct directory *d, const char *object, bool create, str
     if (rc)
         return rc;
     memcpy(w->name, object, strlen(object) + 1);
-    pthread_mutex_init(&w->work.mutex, NULL);
-    pthread_cond_init(&w->work.turn, NULL);
-    w->work.of = d;
     *out = steal_pointer(&w);
     return 0;
 }
@@ -231,7 +185,6 @@ static int writer_get(struct directory *d, const char *object, bool create, stru
             return rc;
         writers_trim(d);
     }
-    work_leave(&w->work, WORK_IDLE);
     w->next = d->writers;
     d->writers = w;
     w->dirty = true;
@@ -241,17 +194,6 @@ static int writer_get(struct directory *d, const char *object, bool create, stru
                          "%s/%s: an earlier sync failed; what was written since is not stored",
                          d->path, object);
     return 0;
-}
-
-/* The writer of object as it is, at work or not; NULL if there is none. */
-static struct writer *writer_seek(struct directory *d, const char *object)
-{
-    CLEANUP_UNLOCK(&d->mutex);
-    struct writer *w = d->writers;
-
-    while (w && strcmp(w->name, object) != 0)
-        w = w->next;
-    return w;
 }
 
 static void writer_forget(struct directory *d, const char *object)
@@ -309,33 +251,28 @@ static void start_write_out(struct writer *w, uint64_t end)
     }
 }
 
-static int writer_append(struct directory *d, struct writer *w, uint64_t offset,
-                         const struct iovec *iov, int iov_count, struct error *err)
-{
-    uint64_t end = offset;
-    struct stat st;
-
-    if (fstat(w->fd, &st) != 0)
-        return error_errno(err, "%s/%s", d->path, w->name);
-    if ((uint64_t)st.st_size != offset)
-        return error_set(err, ERR_RANGE, "%s/%s ends at %lld, not at %llu", d->path, w->name,
-                         (long long)st.st_size, (unsigned long long)offset);
-    if (write_whole(w->fd, iov, iov_count, offset) != 0)
-        return error_errno(err, "writing %s/%s", d->path, w->name);
-    for (int i = 0; i < iov_count; i++)
-        end += iov[i].iov_len;
-    start_write_out(w, end);
-    return 0;
-}
-
 static int directory_append(struct store *s, const char *object, uint64_t offset,
                             const struct iovec *iov, int iov_count, struct error *err)
 {
     struct directory *d = directory_of(s);
+    uint64_t end = offset;
     struct writer *w;
+    struct stat st;
     int rc = writer_get(d, object, offset == 0, &w, err);
 
-    return rc ? rc : writer_append(d, w, offset, iov, iov_count, err);
+    if (rc)
+        return rc;
+    if (fstat(w->fd, &st) != 0)
+        return error_errno(err, "%s/%s", d->path, object);
+    if ((uint64_t)st.st_size != offset)
+        return error_set(err, ERR_RANGE, "%s/%s ends at %lld, not at %llu", d->path, object,
+                         (long long)st.st_size, (unsigned long long)offset);
+    if (write_whole(w->fd, iov, iov_count, offset) != 0)
+        return error_errno(err, "writing %s/%s", d->path, object);
+    for (int i = 0; i < iov_count; i++)
+        end += iov[i].iov_len;
+    start_write_out(w, end);
+    return 0;
 }
 
 static int directory_read(struct store *s, const char *object, uint64_t offset, void *buf,
@@ -405,113 +342,26 @@ static int directory_sync_names(struct store *s, struct error *err)
     return 0;
 }
 
-static int writer_sync(struct directory *d, struct writer *w, struct error *err)
-{
-    int rc;
-
-    if (fdatasync(w->fd) != 0) {
-        w->poisoned = true;
-        return error_errno(err, "syncing %s/%s", d->path, w->name);
-    }
-    if (!w->named) {
-        rc = directory_sync_names(&d->store, err);
-        if (rc)
-            return rc;
-    }
-    w->named = true;
-    w->dirty = false;
-    return 0;
-}
-
 static int directory_sync(struct store *s, const char *object, struct error *err)
 {
     struct directory *d = directory_of(s);
     struct writer *w;
     int rc = writer_get(d, object, false, &w, err);
 
-    return rc ? rc : writer_sync(d, w, err);
-}
-
-/* ---- in the background ------------------------------------------------------------------------
- */
-
-/* In steps, so that the disk begins with the first while the others are still copied. */
-static int work_do(struct writer *w, struct work *work)
-{
-    const char *data = work->data;
-    size_t done = 0;
-    int rc = 0;
-
-    while (rc == 0 && done < work->len) {
-        struct iovec iov = {(void *)(uintptr_t)(data + done), work->len - done};
-
-        if (iov.iov_len > WRITE_OUT_STEP)
-            iov.iov_len = WRITE_OUT_STEP;
-        rc = writer_append(work->of, w, work->offset + done, &iov, 1, &work->why);
-        done += iov.iov_len;
-    }
-    return rc || !work->sync ? rc : writer_sync(work->of, w, &work->why);
-}
-
-static void *work_thread(void *arg)
-{
-    struct writer *w = arg;
-    struct work *work = &w->work;
-    CLEANUP_UNLOCK(&work->mutex);
-
-    for (;;) {
-        while (work->state != WORK_GIVEN && work->state != WORK_QUIT)
-            pthread_cond_wait(&work->turn, &work->mutex);
-        if (work->state == WORK_QUIT)
-            return NULL;
-        pthread_mutex_unlock(&work->mutex);
-        work->result = work_do(w, work);
-        pthread_mutex_lock(&work->mutex);
-        work->state = WORK_DONE;
-        pthread_cond_broadcast(&work->turn);
-    }
-}
-
-static int directory_write_begin(struct store *s, const char *object, uint64_t offset,
-                                 const void *data, size_t len, bool sync, struct error *err)
-{
-    struct writer *w;
-    struct work *work;
-    int rc = writer_get(directory_of(s), object, offset == 0, &w, err);
-
     if (rc)
         return rc;
-    work = &w->work;
-    work->data = data;
-    work->len = len;
-    work->offset = offset;
-    work->sync = sync;
-    if (!work->threaded)
-        work->threaded = pthread_create(&work->thread, NULL, work_thread, w) == 0;
-    if (!work->threaded) /* there is none to be had: it is done here and now */
-        work->result = work_do(w, work);
-    work_leave(work, work->threaded ? WORK_GIVEN : WORK_DONE);
-    return 0;
-}
-
-static int directory_write_end(struct store *s, const char *object, bool wait, struct error *err)
-{
-    struct directory *d = directory_of(s);
-    struct writer *w = writer_seek(d, object);
-    enum work_state state = WORK_IDLE;
-
-    if (w) {
-        CLEANUP_UNLOCK(&w->work.mutex);
-        state = w->work.state;
+    if (fdatasync(w->fd) != 0) {
+        w->poisoned = true;
+        return error_errno(err, "syncing %s/%s", d->path, object);
     }
-    if (state == WORK_IDLE)
-        return error_set(err, ERR_STATE, "nothing is being written to %s/%s", d->path, object);
-    if (state == WORK_GIVEN && !wait)
-        return error_set(err, ERR_BUSY, "%s/%s is being written", d->path, object);
-    work_leave(&w->work, WORK_IDLE);
-    if (w->work.result && err)
-        *err = w->work.why;
-    return w->work.result;
+    if (!w->named) {
+        rc = directory_sync_names(s, err);
+        if (rc)
+            return rc;
+    }
+    w->named = true;
+    w->dirty = false;
+    return 0;
 }
 
 static int directory_put(struct store *s, const char *object, const void *data, size_t len,
@@ -812,8 +662,6 @@ static const struct store_ops directory_ops = {
     .size = directory_size,
     .truncate = directory_truncate,
     .sync = directory_sync,
-    .write_begin = directory_write_begin,
-    .write_end = directory_write_end,
     .sync_names = directory_sync_names,
     .list = directory_list,
     .names = directory_names,

@@ -19,7 +19,6 @@ struct active_rule {
 struct fault {
     struct store store;
     struct store *below;     /* owned */
-    _Atomic bool retry;      /* the sync that was begun, if it fails */
     const _Atomic int *code; /* of fault_open_switched(); NULL: none */
     pthread_mutex_t mutex;   /* protects all that follows; a leaf */
     struct active_rule rules[RULES_MAX];
@@ -201,40 +200,6 @@ static int fault_sync(struct store *s, const char *object, struct error *err)
     return rc;
 }
 
-/* What a fault does to the sync is decided here: an error is told before there is anything to end,
- * and one that is swallowed is not begun. */
-static int fault_write_begin(struct store *s, const char *object, uint64_t offset, const void *data,
-                             size_t len, bool sync, struct error *err)
-{
-    struct fault *f = fault_of(s);
-    struct iovec iov = {(void *)(uintptr_t)data, len};
-    struct fault_rule r;
-    int rc;
-
-    if (fault_strikes(f, FAULT_APPEND, &r, &rc, err))
-        return rc;
-    if (r.kind == FAULT_SHORT)
-        return append_half(f, object, offset, &iov, 1, err);
-    f->retry = false;
-    if (sync && fault_strikes(f, FAULT_SYNC, &r, &rc, err)) {
-        if (rc) {
-            (void)store_append(f->below, object, offset, &iov, 1, NULL);
-            return rc;
-        }
-        sync = false;
-    }
-    f->retry = sync && r.kind == FAULT_RETRY;
-    return store_write_begin(f->below, object, offset, data, len, sync, err);
-}
-
-static int fault_write_end(struct store *s, const char *object, bool wait, struct error *err)
-{
-    struct fault *f = fault_of(s);
-    int rc = store_write_end(f->below, object, wait, err);
-
-    return rc && rc != -ERR_BUSY && f->retry ? store_sync(f->below, object, err) : rc;
-}
-
 static int fault_sync_names(struct store *s, struct error *err)
 {
     struct fault *f = fault_of(s);
@@ -352,8 +317,6 @@ static const struct store_ops fault_ops = {
     .size = fault_size,
     .truncate = fault_truncate,
     .sync = fault_sync,
-    .write_begin = fault_write_begin,
-    .write_end = fault_write_end,
     .sync_names = fault_sync_names,
     .list = fault_list,
     .names = fault_names,

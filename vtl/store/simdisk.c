@@ -27,7 +27,6 @@ struct sim_object {
     size_t dirty_from; /* cache and media are equal before; == cache.len if nothing is dirty */
     bool named;        /* the name is durable */
     bool removed;      /* deleted, but a cut may bring it back */
-    bool syncing;      /* a sync was begun: it is done when somebody looks */
     bool owes_error;   /* write-back failed: the next sync says so, if its writer is still there */
 };
 
@@ -42,7 +41,6 @@ struct simdisk {
     uint64_t capacity, used;
     bool capacity_hidden;
     uint32_t sync_failures, writeback_failures;
-    uint32_t looks; /* at what was begun */
     bool off, locked;
     bool cut_before; /* the call that the power fails in surely does nothing */
 };
@@ -548,32 +546,6 @@ static int simdisk_sync(struct store *s, const char *object, struct error *err)
     return fate == HALF_DONE ? power_off(err) : 0;
 }
 
-static int simdisk_write_begin(struct store *s, const char *object, uint64_t offset,
-                               const void *data, size_t len, bool sync, struct error *err)
-{
-    struct iovec iov = {(void *)(uintptr_t)data, len};
-    int rc = simdisk_append(s, object, offset, &iov, 1, err);
-
-    if (rc == 0)
-        object_find(simdisk_of(s), object)->syncing = sync;
-    return rc;
-}
-
-/* The whole sync happens at its end, and every other look finds it done.  So a crash in between
- * finds nothing of it, the worst there can be, and callers see both answers. */
-static int simdisk_write_end(struct store *s, const char *object, bool wait, struct error *err)
-{
-    struct simdisk *d = simdisk_of(s);
-    struct sim_object *o = object_find(d, object);
-    bool sync = o && o->syncing;
-
-    if (!wait && d->looks++ % 2 == 0)
-        return error_set(err, ERR_BUSY, "simulated disk: %s is being written", object);
-    if (o)
-        o->syncing = false;
-    return sync ? simdisk_sync(s, object, err) : 0;
-}
-
 static int simdisk_sync_names(struct store *s, struct error *err)
 {
     struct simdisk *d = simdisk_of(s);
@@ -691,8 +663,6 @@ static const struct store_ops simdisk_ops = {
     .size = simdisk_size,
     .truncate = simdisk_truncate,
     .sync = simdisk_sync,
-    .write_begin = simdisk_write_begin,
-    .write_end = simdisk_write_end,
     .sync_names = simdisk_sync_names,
     .list = simdisk_list,
     .remove = simdisk_remove,
@@ -742,7 +712,6 @@ static bool object_clone(struct simdisk *to, const struct sim_object *o)
     copy->dirty_from = o->dirty_from;
     copy->named = o->named;
     copy->removed = o->removed;
-    copy->syncing = o->syncing;
     return true;
 }
 

@@ -99,27 +99,6 @@ int store_sync(struct store *s, const char *object, struct error *err)
     return rc ? rc : s->ops->sync(s, object, err);
 }
 
-int store_write_begin(struct store *s, const char *object, uint64_t offset, const void *data,
-                      size_t len, bool sync, struct error *err)
-{
-    struct iovec iov = {(void *)(uintptr_t)data, len};
-    int rc = check_name(object, err);
-
-    if (rc)
-        return rc;
-    if (s->ops->write_begin)
-        return s->ops->write_begin(s, object, offset, data, len, sync, err);
-    rc = store_append(s, object, offset, &iov, 1, err);
-    return rc || !sync ? rc : store_sync(s, object, err);
-}
-
-int store_write_end(struct store *s, const char *object, bool wait, struct error *err)
-{
-    int rc = check_name(object, err);
-
-    return rc || !s->ops->write_end ? rc : s->ops->write_end(s, object, wait, err);
-}
-
 int store_sync_names(struct store *s, struct error *err)
 {
     return s->ops->sync_names(s, err);

@@ -38,8 +38,8 @@ struct store;
 /* Called for each object; a non-zero return ends the listing and is returned by store_list(). */
 typedef int store_list_fn(void *ctx, const char *object, uint64_t size);
 
-/* A back end fills one of these; members that do not say what NULL means are required.  Names were
- * checked by the callers below, offsets and lengths were not. */
+/* A back end fills one of these; all members but free and names are required.  Names were checked
+ * by the callers below, offsets and lengths were not. */
 struct store_ops {
     const char *kind; /* "directory", "simdisk", "fault": for messages */
     int (*put)(struct store *s, const char *object, const void *data, size_t len,
@@ -51,10 +51,6 @@ struct store_ops {
     int (*size)(struct store *s, const char *object, uint64_t *size, struct error *err);
     int (*truncate)(struct store *s, const char *object, uint64_t size, struct error *err);
     int (*sync)(struct store *s, const char *object, struct error *err);
-    /* NULL, both: it is all done at the beginning. */
-    int (*write_begin)(struct store *s, const char *object, uint64_t offset, const void *data,
-                       size_t len, bool sync, struct error *err);
-    int (*write_end)(struct store *s, const char *object, bool wait, struct error *err);
     int (*sync_names)(struct store *s, struct error *err);
     int (*list)(struct store *s, store_list_fn *fn, void *ctx, struct error *err);
     /* As list, with sizes of 0; NULL: list is as good. */
@@ -102,16 +98,6 @@ int store_size(struct store *s, const char *object, uint64_t *size, struct error
 int store_truncate(struct store *s, const char *object, uint64_t size, struct error *err);
 
 int store_sync(struct store *s, const char *object, struct error *err);
-
-/* store_append() and then, if sync is set, store_sync(), in the background.  Begin returns at once;
- * data must stay as it is until end has said what came of it, and only then, with 0, is it as after
- * those two.  wait false: ERR_BUSY if it is not done yet.  In between the object may be read, and
- * nothing else done with it; other objects are free.  After an error of begin there is nothing to
- * end. */
-int store_write_begin(struct store *s, const char *object, uint64_t offset, const void *data,
-                      size_t len, bool sync, struct error *err);
-int store_write_end(struct store *s, const char *object, bool wait, struct error *err);
-
 int store_sync_names(struct store *s, struct error *err);
 int store_list(struct store *s, store_list_fn *fn, void *ctx, struct error *err);
 
