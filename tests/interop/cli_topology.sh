@@ -108,6 +108,7 @@ for i in 1 2 3 4 5 6; do
     sleep "0.$((i * 13 % 10 + 1))"
     pid=$(daemon_pid)
     [ -z "$pid" ] || kill -KILL "$pid"
+    while [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.05; done # it holds the lock
     touch "$work/enough" # the verbs go on by themselves without a daemon
     wait $!
     serve
